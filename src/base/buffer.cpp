@@ -1,0 +1,126 @@
+#include "base/buffer.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstring>
+#include <new>
+#include <utility>
+
+#include "base/assert.hpp"
+
+namespace portero {
+namespace {
+
+// Blocks of 512 B, 1, 2 … 64 KiB are pooled; larger ones come from the heap and go back to it.
+constexpr std::size_t block_bytes_min = 512;
+constexpr std::size_t class_count = 8;
+constexpr std::size_t block_bytes_max = block_bytes_min << (class_count - 1);
+constexpr std::size_t pooled_bytes_max = 512 * 1024;  // per class and thread
+
+struct FreeBlock {
+  FreeBlock* next;
+};
+
+struct BlockPool {
+  std::array<FreeBlock*, class_count> head{};
+  std::array<std::size_t, class_count> bytes{};
+
+  ~BlockPool() {
+    for (FreeBlock*& list : head) {
+      while (list != nullptr) ::operator delete(std::exchange(list, list->next));
+    }
+  }
+};
+
+BlockPool& pool() noexcept {
+  static thread_local BlockPool blocks;
+  return blocks;
+}
+
+std::size_t class_of(std::size_t capacity) noexcept {
+  return static_cast<std::size_t>(std::bit_width(capacity / block_bytes_min)) - 1;
+}
+
+char* allocate_block(std::size_t capacity) {
+  if (capacity > block_bytes_max) return static_cast<char*>(::operator new(capacity));
+  BlockPool& blocks = pool();
+  const std::size_t index = class_of(capacity);
+  FreeBlock* block = blocks.head[index];
+  if (block == nullptr) return static_cast<char*>(::operator new(capacity));
+  blocks.head[index] = block->next;
+  blocks.bytes[index] -= capacity;
+  return reinterpret_cast<char*>(block);
+}
+
+void free_block(char* data, std::size_t capacity) noexcept {
+  BlockPool& blocks = pool();
+  const std::size_t index = capacity > block_bytes_max ? class_count : class_of(capacity);
+  if (index == class_count || blocks.bytes[index] + capacity > pooled_bytes_max) {
+    ::operator delete(data);
+    return;
+  }
+  blocks.head[index] = new (data) FreeBlock{blocks.head[index]};
+  blocks.bytes[index] += capacity;
+}
+
+}  // namespace
+
+Buffer::Buffer(Buffer&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)),
+      begin_(std::exchange(other.begin_, 0)),
+      end_(std::exchange(other.end_, 0)),
+      capacity_(std::exchange(other.capacity_, 0)) {}
+
+Buffer& Buffer::operator=(Buffer&& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(begin_, other.begin_);
+  std::swap(end_, other.end_);
+  std::swap(capacity_, other.capacity_);
+  return *this;
+}
+
+void Buffer::consume(std::size_t count) noexcept {
+  PORTERO_ASSERT(count <= size());
+  begin_ += count;
+  if (begin_ == end_) begin_ = end_ = 0;
+}
+
+MutableBytes Buffer::prepare(std::size_t count) {
+  if (capacity_ - end_ < count) {
+    const std::size_t used = size();
+    if (capacity_ >= used + count && begin_ >= used) {  // moving is cheap: less than half is used
+      std::memcpy(data_, data_ + begin_, used);
+    } else {
+      const std::size_t capacity = std::bit_ceil(std::max(used + count, block_bytes_min));
+      char* grown = allocate_block(capacity);
+      if (used != 0) std::memcpy(grown, data_ + begin_, used);
+      if (data_ != nullptr) free_block(data_, capacity_);
+      data_ = grown;
+      capacity_ = capacity;
+    }
+    begin_ = 0;
+    end_ = used;
+  }
+  return {data_ + end_, capacity_ - end_};
+}
+
+void Buffer::commit(std::size_t count) noexcept {
+  PORTERO_ASSERT(count <= capacity_ - end_);
+  end_ += count;
+}
+
+void Buffer::append(Bytes bytes) {
+  if (bytes.empty()) return;
+  std::memcpy(prepare(bytes.size()).data(), bytes.data(), bytes.size());
+  end_ += bytes.size();
+}
+
+void Buffer::free_storage() noexcept {
+  if (data_ == nullptr) return;
+  free_block(data_, capacity_);
+  data_ = nullptr;
+  begin_ = end_ = capacity_ = 0;
+}
+
+}  // namespace portero

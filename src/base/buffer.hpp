@@ -1,0 +1,48 @@
+// A growable byte queue: bytes are appended at the back and consumed at the front. Storage comes
+// from a per-thread pool of blocks and goes back as soon as the buffer is empty and release() is
+// called, so an idle connection holds none.
+// Thread: owner's. Limits: none of its own; whoever fills it checks size() against a named limit.
+#pragma once
+
+#include <cstddef>
+
+#include "base/bytes.hpp"
+
+namespace portero {
+
+class Buffer {
+ public:
+  Buffer() noexcept = default;
+  Buffer(Buffer&& other) noexcept;
+  Buffer& operator=(Buffer&& other) noexcept;
+  ~Buffer() { free_storage(); }
+
+  Bytes readable() const noexcept { return {data_ + begin_, end_ - begin_}; }
+  std::size_t size() const noexcept { return end_ - begin_; }
+  bool empty() const noexcept { return begin_ == end_; }
+  std::size_t capacity() const noexcept { return capacity_; }
+
+  // Drops the first `count` bytes. Views of the rest stay valid until the next prepare/append.
+  void consume(std::size_t count) noexcept;
+  // Makes room for at least `count` more bytes and returns all the room there is.
+  MutableBytes prepare(std::size_t count);
+  // Declares that `count` bytes of what prepare() returned were filled.
+  void commit(std::size_t count) noexcept;
+  void append(Bytes bytes);
+  void append(char byte) { append(Bytes(&byte, 1)); }
+  void clear() noexcept { begin_ = end_ = 0; }
+  // Gives the storage back if nothing is in it.
+  void release() noexcept {
+    if (empty()) free_storage();
+  }
+
+ private:
+  void free_storage() noexcept;
+
+  char* data_ = nullptr;
+  std::size_t begin_ = 0;
+  std::size_t end_ = 0;
+  std::size_t capacity_ = 0;
+};
+
+}  // namespace portero

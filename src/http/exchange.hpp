@@ -1,0 +1,103 @@
+// Exchange: one request and its response, any HTTP version. Handlers see only this; they never ask
+// the version. It lives in its connection's frame (HTTP/1) or its stream's (HTTP/2), together with
+// the arena that every view of the request points into.
+// Thread: the worker of the connection.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "base/arena.hpp"
+#include "base/bytes.hpp"
+#include "base/result.hpp"
+#include "base/task.hpp"
+#include "http/message.hpp"
+#include "net/byte_stream.hpp"
+
+namespace portero::http {
+
+enum class Last : bool { no, yes };
+
+// What is known about the connection under an Exchange; lives as long as the connection.
+struct ConnectionInfo {
+  IpAddress peer;
+  std::uint16_t peer_port = 0;
+  IpAddress local;
+  std::uint16_t local_port = 0;
+  bool tls = false;
+  std::string sni;  // lower case; empty without TLS or SNI
+  std::uint64_t id = 0;
+};
+
+// What takes over a connection after 101 (or 200 to an extended CONNECT): a WebSocket of the hub, a
+// tunnel. It owns everything it needs; the Exchange is gone when run() starts.
+class Session {
+ public:
+  virtual ~Session() = default;
+  // `stream` starts with the bytes in `early` (sent by the client right behind its request).
+  virtual Task<> run(std::unique_ptr<net::ByteStream> stream, std::string early) = 0;
+};
+
+class Exchange;
+
+// Changes response heads on their way out (headers, Server, Alt-Svc, …); a route has a list.
+class ResponseStep {
+ public:
+  virtual ~ResponseStep() = default;
+  virtual void apply(Exchange& exchange, Response& response) const = 0;
+};
+
+class Exchange {
+ public:
+  explicit Exchange(const ConnectionInfo& connection_info) noexcept
+      : request(arena), connection(connection_info) {}
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+  virtual ~Exchange() = default;
+
+  Arena arena;  // first member: everything below points into it
+  Request request;
+  const ConnectionInfo& connection;
+
+  // The next piece of the request body; empty at its end (then request.trailers is complete). The
+  // view stays valid until the next call. Not calling it is backpressure. Sends 100 (Continue)
+  // first when the client waits for it.
+  // Errors: end_of_stream, connection_reset, timeout_body, bad_request, bad_framing, stream_reset.
+  virtual Task<Result<Bytes>> read_body() = 0;
+  // Sends an informational response (1xx but 101). HTTP/1.0 clients get none.
+  virtual Task<Result<>> send_interim(Response& response) = 0;
+  // Hands over the head, after the route's response steps. Nothing may leave before the first
+  // send_body(), so head and body can share one write. Call once.
+  Task<Result<>> send_head(Response& response);
+  // Sends a piece of the body; returns when the peer may take more. An empty piece with Last::no
+  // flushes what is buffered (use it before waiting for an upstream that streams).
+  virtual Task<Result<>> send_body(Bytes piece, Last last) = 0;
+  // Gives up visibly: HTTP/1 closes without completing the body, HTTP/2 resets the stream.
+  virtual void reset(Errc why) noexcept = 0;
+  // Whether the client is known to have gone: work for it may be given up.
+  virtual bool client_gone() const noexcept = 0;
+
+  bool head_sent() const noexcept { return status_sent != 0; }
+
+  std::span<const ResponseStep* const> response_steps;  // set by the route
+  std::unique_ptr<Session> takeover;                    // set by the handler that sends 101 / 200
+
+  // For the access log.
+  int status_sent = 0;
+  std::uint64_t body_bytes_sent = 0;
+  std::uint64_t body_bytes_read = 0;
+  std::int64_t started_ms = 0;  // monotonic
+  std::string_view upstream;    // address of the upstream that answered, if any
+
+ protected:
+  virtual Task<Result<>> write_head(Response& response) = 0;
+};
+
+// Answers with a complete small response. `body` is text/plain unless `content_type` says else.
+// For HEAD only the head is sent.
+Task<Result<>> respond(Exchange& exchange, int status, std::string_view body,
+                       std::string_view content_type = "text/plain; charset=utf-8");
+// The same for a Response that has its headers already.
+Task<Result<>> respond(Exchange& exchange, Response& response, std::string_view body);
+
+}  // namespace portero::http

@@ -1,0 +1,77 @@
+#include "net/tcp_stream.hpp"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "base/assert.hpp"
+
+namespace portero::net {
+namespace {
+
+constexpr std::size_t parts_per_call_max = 64;
+
+}  // namespace
+
+TcpStream::TcpStream(Loop& loop, Fd socket) : socket_(std::move(socket)) {
+  PORTERO_ASSERT(socket_.is_open());
+  if (!loop.watch(socket_.get(), *this)) cancel(Errc::too_many_descriptors);
+}
+
+Result<std::size_t> TcpStream::try_read(MutableBytes into) {
+  if (failure() != Errc::ok) return failure();
+  if (!maybe_readable_) return Errc::would_block;
+  PORTERO_ASSERT(!into.empty());
+  ssize_t got = 0;
+  do {
+    got = ::recv(socket_.get(), into.data(), into.size(), 0);
+  } while (got < 0 && errno == EINTR);
+  if (got < 0) {
+    const Error error = error_from_errno(errno);
+    if (error == Errc::would_block) maybe_readable_ = false;
+    return error;
+  }
+  const auto count = static_cast<std::size_t>(got);
+  if (count != 0 && count < into.size() && !peer_closed_) maybe_readable_ = false;
+  return count;
+}
+
+Result<std::size_t> TcpStream::try_write(std::span<const Bytes> parts) {
+  if (failure() != Errc::ok) return failure();
+  std::array<iovec, parts_per_call_max> vectors;
+  const std::size_t count = std::min(parts.size(), vectors.size());
+  for (std::size_t i = 0; i < count; ++i) {
+    vectors[i] = {const_cast<char*>(parts[i].data()), parts[i].size()};
+  }
+  ssize_t sent = 0;
+  do {
+    if (count == 1) {
+      sent = ::send(socket_.get(), vectors[0].iov_base, vectors[0].iov_len, MSG_NOSIGNAL);
+    } else {
+      msghdr message{};
+      message.msg_iov = vectors.data();
+      message.msg_iovlen = count;
+      sent = ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL);
+    }
+  } while (sent < 0 && errno == EINTR);
+  if (sent < 0) return error_from_errno(errno);
+  return static_cast<std::size_t>(sent);
+}
+
+void TcpStream::shutdown_write() noexcept { ::shutdown(socket_.get(), SHUT_WR); }
+
+void TcpStream::on_ready(std::uint32_t epoll_events) noexcept {
+  if ((epoll_events & (EPOLLERR | EPOLLHUP)) != 0) peer_gone_ = true;
+  if ((epoll_events & (EPOLLRDHUP | EPOLLERR | EPOLLHUP)) != 0) peer_closed_ = true;
+  if ((epoll_events & (EPOLLIN | EPOLLRDHUP | EPOLLERR | EPOLLHUP)) != 0) {
+    maybe_readable_ = true;
+    readable().signal();
+  }
+  if ((epoll_events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0) writable().signal();
+}
+
+}  // namespace portero::net

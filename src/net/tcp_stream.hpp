@@ -1,0 +1,38 @@
+// A connected TCP or unix stream socket as a ByteStream.
+// A read that returns less than was asked for has emptied the socket: the next try_read then says
+// would_block without a system call until epoll reports more (edge-triggered), so a keep-alive
+// request costs one recv.
+// Thread: the worker whose loop it is registered with; destroyed there.
+#pragma once
+
+#include "base/fd.hpp"
+#include "net/byte_stream.hpp"
+#include "net/loop.hpp"
+
+namespace portero::net {
+
+class TcpStream final : public ByteStream, private IoWatch {
+ public:
+  // Takes a non-blocking connected (or connecting) socket and registers it.
+  TcpStream(Loop& loop, Fd socket);
+  ~TcpStream() override = default;
+
+  Result<std::size_t> try_read(MutableBytes into) override;
+  Result<std::size_t> try_write(std::span<const Bytes> parts) override;
+  void shutdown_write() noexcept override;
+  bool peer_gone() const noexcept override { return peer_gone_; }
+
+  int fd() const noexcept { return socket_.get(); }
+  // Whether bytes or an end may be waiting; false after a read that emptied the socket.
+  bool maybe_readable() const noexcept { return maybe_readable_; }
+
+ private:
+  void on_ready(std::uint32_t epoll_events) noexcept override;
+
+  Fd socket_;
+  bool maybe_readable_ = true;
+  bool peer_closed_ = false;  // FIN seen: a short read does not mean "empty" any more
+  bool peer_gone_ = false;
+};
+
+}  // namespace portero::net
