@@ -6,6 +6,8 @@
 // Thread: any. Source of the type: Boost.System (std::expected needs C++23).
 #pragma once
 
+#include <string>
+
 #include <boost/system/result.hpp>
 
 #include "base/error.hpp"
@@ -17,5 +19,10 @@ namespace portero {
 
 template <class T = void>
 using Result = boost::system::result<T, Error>;
+
+// A value or a sentence for people that says what is wrong and, where known, what to do. For what
+// is set up once (files, listeners), where an Errc says too little; never on the data path.
+template <class T = void>
+using Explained = boost::system::result<T, std::string>;
 
 }  // namespace portero

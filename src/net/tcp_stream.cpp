@@ -72,6 +72,7 @@ void TcpStream::on_ready(std::uint32_t epoll_events) noexcept {
     readable().signal();
   }
   if ((epoll_events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0) writable().signal();
+  if (follower_ != nullptr) follower_->on_ready(epoll_events);
 }
 
 }  // namespace portero::net

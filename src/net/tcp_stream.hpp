@@ -25,11 +25,15 @@ class TcpStream final : public ByteStream, private IoWatch {
   int fd() const noexcept { return socket_.get(); }
   // Whether bytes or an end may be waiting; false after a read that emptied the socket.
   bool maybe_readable() const noexcept { return maybe_readable_; }
+  // Tells `follower` too when the socket becomes ready: a stream on top of this one (TLS) has wait
+  // points of its own. The follower outlives this stream or resets itself with nullptr.
+  void set_follower(IoWatch* follower) noexcept { follower_ = follower; }
 
  private:
   void on_ready(std::uint32_t epoll_events) noexcept override;
 
   Fd socket_;
+  IoWatch* follower_ = nullptr;
   bool maybe_readable_ = true;
   bool peer_closed_ = false;  // FIN seen: a short read does not mean "empty" any more
   bool peer_gone_ = false;

@@ -1,0 +1,91 @@
+#include "base/log_file.hpp"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <system_error>
+
+#include <doctest/doctest.h>
+
+using namespace portero;
+
+namespace {
+
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::string name = std::filesystem::temp_directory_path() / "portero_log_XXXXXX";
+    REQUIRE(::mkdtemp(name.data()) != nullptr);
+    path = name;
+  }
+  ~TemporaryFolder() { std::filesystem::remove_all(path); }
+  std::filesystem::path path;
+};
+
+std::string content_of(const std::filesystem::path& path) {
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
+}
+
+}  // namespace
+
+TEST_CASE("log_file: lines reach the file when flushed, and at the end") {
+  TemporaryFolder folder;
+  const auto path = folder.path / "access.log";
+  {
+    log::FileSink sink(path);
+    sink.append("one");
+    CHECK(content_of(path).empty());
+    sink.flush();
+    CHECK(content_of(path) == "one\n");
+    sink.append("two");
+  }
+  CHECK(content_of(path) == "one\ntwo\n");
+}
+
+TEST_CASE("log_file: a file that was moved away is opened again") {
+  TemporaryFolder folder;
+  const auto path = folder.path / "access.log";
+  log::FileSink sink(path);
+  sink.append("old");
+  sink.flush();
+  std::filesystem::rename(path, folder.path / "access.log.1");
+  sink.append("new");
+  sink.flush();
+  CHECK(content_of(path) == "new\n");
+  CHECK(content_of(folder.path / "access.log.1") == "old\n");
+}
+
+TEST_CASE("log_file: lines beyond the limit are dropped and counted") {
+  TemporaryFolder folder;
+  const auto path = folder.path / "access.log";
+  log::FileSink sink(path);
+  const std::string line(1024 * 1024, 'x');
+  for (int i = 0; i < 6; ++i) sink.append(line);
+  sink.flush();
+  const std::string text = content_of(path);
+  CHECK(text.size() < log::FileSink::buffer_bytes_max + 1024);
+  CHECK(text.find(" lines dropped\n") != std::string::npos);
+}
+
+TEST_CASE("log_file: the file is not readable for others") {
+  TemporaryFolder folder;
+  const auto path = folder.path / "access.log";
+  const log::FileSink sink(path);
+  const auto mode = std::filesystem::status(path).permissions();
+  CHECK((mode & std::filesystem::perms::others_all) == std::filesystem::perms::none);
+}
+
+TEST_CASE("log_file: a path that cannot be opened is named") {
+  try {
+    const log::FileSink sink("/nonexistent/access.log");
+    FAIL("opened");
+  } catch (const std::system_error& error) {
+    CHECK(std::string(error.what()).find("/nonexistent/access.log") != std::string::npos);
+  }
+}
