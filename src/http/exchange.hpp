@@ -61,8 +61,10 @@ class Exchange {
 
   // The next piece of the request body; empty at its end (then request.trailers is complete). The
   // view stays valid until the next call. Not calling it is backpressure. Sends 100 (Continue)
-  // first when the client waits for it.
-  // Errors: end_of_stream, connection_reset, timeout_body, bad_request, bad_framing, stream_reset.
+  // first when the client waits for it. A read that waits when the response ends, or when reset()
+  // is called, returns `cancelled`.
+  // Errors: end_of_stream, connection_reset, timeout_body, bad_request, bad_framing, stream_reset,
+  //   cancelled.
   virtual Task<Result<Bytes>> read_body() = 0;
   // Sends an informational response (1xx but 101). HTTP/1.0 clients get none.
   virtual Task<Result<>> send_interim(Response& response) = 0;
@@ -88,6 +90,7 @@ class Exchange {
   std::uint64_t body_bytes_read = 0;
   std::int64_t started_ms = 0;  // monotonic
   std::string_view upstream;    // address of the upstream that answered, if any
+  std::uint64_t request_id = 0;  // random; made when first asked for ({request_id})
 
  protected:
   virtual Task<Result<>> write_head(Response& response) = 0;

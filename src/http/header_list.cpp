@@ -60,6 +60,15 @@ static_assert(std::is_sorted(known_fields.begin(), known_fields.end(),
 
 constexpr std::size_t name_bytes_max = known_fields.back().name.size();
 
+// Compares the last byte first: names of one length rarely share it.
+bool is_name(std::string_view known, std::string_view name) noexcept {
+  if (ascii_lower(name.back()) != known.back()) return false;
+  for (std::size_t i = 0; i + 1 < name.size(); ++i) {
+    if (ascii_lower(name[i]) != known[i]) return false;
+  }
+  return true;
+}
+
 // starts[n]: the first known field whose name has n or more bytes.
 constexpr auto starts = [] {
   std::array<std::uint8_t, name_bytes_max + 2> table{};
@@ -76,20 +85,17 @@ constexpr auto starts = [] {
 FieldId identify_field(std::string_view name) noexcept {
   if (name.size() > name_bytes_max) return FieldId::other;
   for (std::size_t i = starts[name.size()]; i < starts[name.size() + 1]; ++i) {
-    if (iequals(known_fields[i].name, name)) return known_fields[i].id;
+    if (is_name(known_fields[i].name, name)) return known_fields[i].id;
   }
   return FieldId::other;
 }
 
-void HeaderList::add(std::string_view name, std::string_view value, FieldId id) {
-  if (size_ == capacity_) {
-    const std::size_t capacity = capacity_ == 0 ? 24 : capacity_ * 2;
-    Field* grown = arena_->allocate_array<Field>(capacity);
-    std::copy(fields_, fields_ + size_, grown);
-    fields_ = grown;
-    capacity_ = capacity;
-  }
-  fields_[size_++] = Field{name, value, id};
+void HeaderList::grow() {
+  const std::size_t capacity = capacity_ == 0 ? 24 : capacity_ * 2;
+  Field* grown = arena_->allocate_array<Field>(capacity);
+  std::copy(fields_, fields_ + size_, grown);
+  fields_ = grown;
+  capacity_ = capacity;
 }
 
 void HeaderList::set(std::string_view name, std::string_view value) {

@@ -12,7 +12,18 @@
 
 namespace portero::http {
 
-enum class Method : std::uint8_t { get, head, post, put, delete_, connect, options, trace, patch, other };
+enum class Method : std::uint8_t {
+  get,
+  head,
+  post,
+  put,
+  delete_,
+  connect,
+  options,
+  trace,
+  patch,
+  other
+};
 enum class Version : std::uint8_t { http_1_0, http_1_1, http_2 };
 
 Method identify_method(std::string_view text) noexcept;
@@ -24,8 +35,8 @@ std::string_view reason_phrase(int status) noexcept;      // "" when unknown
 // How a body ends.
 enum class BodyKind : std::uint8_t {
   none,
-  length,   // content_length bytes
-  chunked,  // HTTP/1.1 chunked, or an HTTP/2 body without content-length
+  length,       // content_length bytes
+  chunked,      // HTTP/1.1 chunked, or an HTTP/2 body without content-length
   until_close,  // only answers of HTTP/1.x upstreams
 };
 
@@ -41,14 +52,15 @@ struct Request {
   std::string_view target;     // path and query as sent, always starting "/" (or "*")
   std::string_view path;       // decoded once, dot segments resolved: match, log and serve this
   std::string_view raw_path;   // the path part of target, not decoded
-  std::string_view query;      // after "?", not decoded
-  std::string_view protocol;   // :protocol of an extended CONNECT (RFC 8441), else ""
+  std::string_view original_target;  // what target was before a route rewrote it; else ""
+  std::string_view query;            // after "?", not decoded
+  std::string_view protocol;         // :protocol of an extended CONNECT (RFC 8441), else ""
   HeaderList headers;
   HeaderList trailers;  // filled when the body has been read to its end
   BodyKind body = BodyKind::none;
   std::uint64_t content_length = 0;  // when body is `length`
-  IpAddress client_ip;  // the peer, or what a trusted proxy says
-  bool trusted_peer = false;  // the peer is one of the site's trusted_proxies
+  IpAddress client_ip;               // the peer, or what a trusted proxy says
+  bool trusted_peer = false;         // the peer is one of the site's trusted_proxies
   bool expects_continue = false;
 
   // A request to switch to WebSocket, in either version (GET + Upgrade, or extended CONNECT).
@@ -64,6 +76,9 @@ struct Response {
   BodyKind body = BodyKind::none;  // `none`, `length`, or `chunked` for "not known yet"
   std::uint64_t content_length = 0;
   bool close = false;  // the connection must not be reused (HTTP/1)
+  // Whether the connection adds "Server: portero" when the headers have no Server. A step that
+  // removes Server switches this off.
+  bool server_header = true;
 };
 
 // Splits target into path and query, decodes and normalises the path into `arena`: decodes %xx

@@ -1,0 +1,77 @@
+// H1Exchange: one request of an HTTP/1 connection and its response, as handlers see it.
+// Head and body are gathered in the connection's output buffer and leave with one write; large
+// pieces of a body are written from where they are.
+// Thread: the worker of the connection. Owner: the frame in h1_connection that serves the request.
+#pragma once
+
+#include "http/exchange.hpp"
+#include "http/h1_codec.hpp"
+#include "http/h1_transport.hpp"
+#include "http/handler.hpp"
+
+namespace portero::http {
+
+// What becomes of the connection after an exchange.
+enum class H1Next : std::uint8_t {
+  request,   // it serves the next one
+  close,     // orderly
+  linger,    // orderly, but the client may still be sending: it must get to read the answer
+  abort,     // at once, so that the client sees a cut answer as cut
+  takeover,  // a Session goes on with the stream
+};
+
+class H1Exchange final : public Exchange {
+ public:
+  H1Exchange(H1Transport& transport, const ConnectionInfo& connection_info,
+             const Service& service) noexcept;
+
+  // Says that the head in `request` is complete.
+  void begin() noexcept;
+  // Answers a request whose head was not accepted; `detail` tells the client what was wrong.
+  // Returns what becomes of the connection: it cannot be used again.
+  Task<H1Next> refuse(Error error, std::string_view detail);
+  // Completes what the handler has left open: no answer, an unfinished body, an unread request.
+  Task<H1Next> finish();
+
+  Task<Result<Bytes>> read_body() override;
+  Task<Result<>> send_interim(Response& response) override;
+  Task<Result<>> send_body(Bytes piece, Last last) override;
+  void reset(Errc why) noexcept override;
+  bool client_gone() const noexcept override;
+
+ private:
+  Task<Result<>> write_head(Response& response) override;
+  BodyFraming announce(const Response& response) noexcept;
+  bool decide_keep_alive(const Response& response) const noexcept;
+  void add_to_output(Bytes piece, Last last);
+  Task<Result<>> send_large(Bytes piece, Last last);
+  Task<Result<>> flush(H1Pieces pieces);
+  Result<> complete() noexcept;
+
+  Task<Result<>> read_more();
+  void send_continue();
+  void stop_waiting() noexcept;
+  Task<bool> drain();
+
+  H1Transport& transport_;
+  const Service& service_;
+
+  // The request's body.
+  H1BodyDecoder decoder_;
+  bool continue_pending_ = false;
+  bool waits_for_body_ = false;
+  Errc read_failure_ = Errc::ok;
+  Milliseconds wait_left_;          // for the next progress_bytes_min of the body
+  std::size_t progress_bytes_ = 0;  // since wait_left_ was full
+
+  // The response.
+  Response* response_ = nullptr;  // the handler's, until the last piece: its trailers come last
+  BodyFraming framing_;           // length: what is left
+  bool body_expected_ = false;    // HEAD, 204 and 304 announce a body that does not follow
+  bool keep_alive_ = false;
+  bool switching_ = false;
+  bool finished_ = false;
+  Errc write_failure_ = Errc::ok;
+};
+
+}  // namespace portero::http
