@@ -40,12 +40,13 @@ struct Match {
   std::vector<std::string> path;    // "*" matches any bytes
   std::vector<std::string> method;  // upper case
   std::vector<std::string> host;
-  std::vector<std::string> protocol;                              // http, https, websocket
-  std::vector<std::pair<std::string, std::vector<std::string>>> header;  // "*" in values; "" = present
+  std::vector<std::string> protocol;  // http, https, websocket
+  // Name and values: "*" in a value matches any bytes, "" asks only that the name is there.
+  std::vector<std::pair<std::string, std::vector<std::string>>> header;
   std::vector<std::pair<std::string, std::vector<std::string>>> query;
   std::vector<std::pair<std::string, std::vector<std::string>>> cookie;
-  std::vector<std::string> client_ip;                             // addresses and networks
-  std::shared_ptr<const Match> not_;                              // must not hold
+  std::vector<std::string> client_ip;  // addresses and networks
+  std::shared_ptr<const Match> not_;   // must not hold
 };
 
 // --- terminals: exactly one per route ---------------------------------------------------------
@@ -53,7 +54,7 @@ struct Match {
 // One address of a `proxy`: "nginx:80", "https://10.0.0.2", "unix:/run/app.sock".
 struct UpstreamAddress {
   bool tls = false;
-  std::string host;       // empty for unix
+  std::string host;  // empty for unix
   std::uint16_t port = 0;
   std::string unix_path;  // empty for TCP
   std::string text;       // as written, the pool's identity
@@ -98,6 +99,10 @@ struct HubRef {
   std::vector<std::string> apps;  // app ids otherwise
 };
 
+// What stands around a route is in it already: `headers` and `headers_up` of the site and of outer
+// routes are merged into the innermost ones (a route with `routes` has none); `strip_prefix` and
+// `rewrite` of the site into its first level, and those of an outer route apply before the inner
+// ones are matched.
 struct Route {
   Where where;
   std::optional<Match> match;  // none = always
@@ -120,10 +125,11 @@ struct Route {
 struct SiteName {
   std::string host;         // lower case, "*.example.com", or "" for any host
   std::uint16_t port = 0;   // 0 = http_port or https_port
-  bool plain_http = false;  // written with http://
+  bool plain_http = false;  // no TLS: http://, http_port, `tls: off`, or a port alone without `tls`
   std::string text;         // as written
 };
 
+// `automatic` only when one of the site's names is public; `off` also when all are plain HTTP.
 enum class TlsMode : std::uint8_t { automatic, internal, off, files };
 
 struct Tls {
@@ -135,7 +141,7 @@ struct Tls {
 
 struct AccessLog {
   bool on = false;
-  std::string file;           // "" = stderr
+  std::string file;             // "" = stderr
   std::string format = "auto";  // json, console, auto
 };
 
@@ -151,9 +157,10 @@ struct Site {
   std::vector<SiteName> names;
   Tls tls;
   AccessLog log;
-  std::vector<std::string> trusted_proxies;  // networks; "private" is expanded by the loader
-  std::optional<HubRef> hub;                 // beside or instead of routes
-  std::vector<Route> routes;                 // a site with a terminal of its own is one route
+  std::vector<std::string>
+      trusted_proxies;        // networks, "private" expanded; the global list if none
+  std::optional<HubRef> hub;  // beside or instead of routes
+  std::vector<Route> routes;  // a site with a terminal of its own is one route
 };
 
 // --- hub -------------------------------------------------------------------------------------
@@ -176,8 +183,8 @@ struct HubApp {
   ClientEvents client_events = ClientEvents::members;
   Duration ping_interval{60'000};
   Duration activity_timeout{30'000};
-  RateLimit messages;                   // per connection
-  unsigned connections_per_ip = 0;      // 0 = no limit
+  RateLimit messages;               // per connection
+  unsigned connections_per_ip = 0;  // 0 = no limit
   unsigned presence_members = 100;
   std::size_t presence_member_size = 2'000;
 };

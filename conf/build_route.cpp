@@ -1,0 +1,263 @@
+#include "conf/build_route.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "base/bytes.hpp"
+#include "conf/build_values.hpp"
+#include "conf/schema_objects.hpp"
+
+namespace portero::conf {
+namespace {
+
+constexpr std::array<std::string_view, 7> actions = {"hub",     "proxy",    "php",   "files",
+                                                     "respond", "redirect", "routes"};
+
+HeaderEdit build_headers(const Node* map) {
+  HeaderEdit edit;
+  if (map == nullptr) return edit;
+  edit.set = read_pairs(map->find("set"));
+  edit.add = read_pairs(map->find("add"));
+  edit.remove = texts_of(map->find("remove"));
+  return edit;
+}
+
+using MatchPairs = std::vector<std::pair<std::string, std::vector<std::string>>>;
+
+// `{name: value}`, or names that only must be there.
+MatchPairs build_match_pairs(const Node* node) {
+  MatchPairs pairs;
+  if (node == nullptr) return pairs;
+  for (std::string& name : texts_of(node))
+    pairs.emplace_back(std::move(name), std::vector{std::string()});
+  for (const Entry& entry : node->entries) {
+    std::vector<std::string> values = texts_of(entry.value);
+    if (values.empty()) values.emplace_back();
+    pairs.emplace_back(entry.key->text, std::move(values));
+  }
+  return pairs;
+}
+
+Match build_match(const Node& node) {
+  Match match;
+  if (!node.is_map()) {
+    match.path = texts_of(&node);
+    return match;
+  }
+  match.path = texts_of(node.find("path"));
+  match.method = texts_of(node.find("method"));
+  for (std::string& method : match.method) {
+    std::transform(method.begin(), method.end(), method.begin(), [](char c) {
+      return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    });
+  }
+  match.host = texts_of(node.find("host"));
+  for (std::string& host : match.host) host = to_lower(host);
+  match.protocol = texts_of(node.find("protocol"));
+  match.header = build_match_pairs(node.find("header"));
+  match.query = build_match_pairs(node.find("query"));
+  match.cookie = build_match_pairs(node.find("cookie"));
+  read_networks(node, "client_ip", match.client_ip);
+  if (const Node* inner = node.find("not"); inner != nullptr && inner->is_map()) {
+    match.not_ = std::make_shared<const Match>(build_match(*inner));
+  }
+  return match;
+}
+
+Proxy build_proxy(const RoutePlace& place, const Node& node, const KeyPath& path) {
+  Proxy proxy;
+  const Node* to = node.is_map() ? node.find("to") : &node;
+  for (const std::string& text : texts_of(to)) {
+    if (Parsed<UpstreamAddress> address = parse_upstream(text)) proxy.to.push_back(*address);
+  }
+  if (!node.is_map()) return proxy;
+  read_text(node, "balance", proxy.balance);
+  read_unsigned(node, "max_concurrent", proxy.max_concurrent);
+  read_duration(node, "resolve", proxy.resolve);
+  proxy.headers_up = build_headers(node.find("headers_up"));
+  proxy.headers_down = build_headers(node.find("headers_down"));
+  if (const Node* timeouts = node.find("timeouts"); timeouts != nullptr) {
+    read_duration(*timeouts, "connect", proxy.timeouts.connect);
+    read_duration(*timeouts, "response", proxy.timeouts.response);
+    read_duration(*timeouts, "idle", proxy.timeouts.idle);
+  }
+  if (const Node* tls = node.find("tls"); tls != nullptr) {
+    const KeyPath tls_path = path.key("tls");
+    read_text(*tls, "server_name", proxy.tls.server_name);
+    read_boolean(*tls, "insecure", proxy.tls.insecure);
+    proxy.tls.ca = build_pem_file(place, *tls, "ca", "CERTIFICATE", tls_path);
+  }
+  return proxy;
+}
+
+// Three digits are a status, any other text the body.
+Respond build_respond(const Node& node) {
+  Respond respond;
+  unsigned status = 200;
+  if (node.is_map()) {
+    read_unsigned(node, "status", status);
+    read_text(node, "body", respond.body);
+    respond.headers = read_pairs(node.find("headers"));
+  } else if (Parsed<std::int64_t> number = parse_integer(node.text, {0, 999})) {
+    status = static_cast<unsigned>(*number);
+  } else {
+    respond.body = node.text;
+  }
+  respond.status = static_cast<int>(status);
+  return respond;
+}
+
+Redirect build_redirect(const Node& node) {
+  Redirect redirect;
+  redirect.to = node.text;
+  if (!node.is_map()) return redirect;
+  unsigned status = 308;
+  read_text(node, "to", redirect.to);
+  read_unsigned(node, "status", status);
+  redirect.status = static_cast<int>(status);
+  return redirect;
+}
+
+// Exactly one action; at a site, `hub` may stand beside another.
+void check_actions(const RoutePlace& place, const Node& map, const KeyPath& path, bool is_site) {
+  std::vector<std::string> found;
+  for (const std::string_view action : actions) {
+    if (map.has(action)) found.push_back(fmt::format("`{}`", action));
+  }
+  if (is_site && found.size() > 1 && found.front() == "`hub`") found.erase(found.begin());
+  const Where& where = map.where;
+  if (found.size() > 1) {
+    std::string message =
+        fmt::format("{} stand side by side, but a route does one thing", fmt::join(found, " and "));
+    if (found.back() == "`routes`") message += "; put the other last in `routes`";
+    place.context.problems.error({where, path.text(), std::move(message), "", "", ""});
+  }
+  if (!found.empty()) return;
+  const Object& object = is_site ? objects::site : objects::route;
+  const auto is_unknown = [&](const Entry& entry) {
+    return object.find(entry.key->text) == nullptr;
+  };
+  // An action with a typo is reported already.
+  if (std::any_of(map.entries.begin(), map.entries.end(), is_unknown)) return;
+  place.context.problems.error({where, path.text(),
+                                fmt::format("this {} does nothing", is_site ? "site" : "route"),
+                                "one of hub, proxy, redirect, respond, routes", "", ""});
+}
+
+void build_action(const RoutePlace& place, const Node& map, const KeyPath& path, Route& route) {
+  if (const Node* node = map.find("proxy"); node != nullptr) {
+    route.proxy = build_proxy(place, *node, path.key("proxy"));
+  }
+  if (const Node* node = map.find("respond"); node != nullptr) route.respond = build_respond(*node);
+  if (const Node* node = map.find("redirect"); node != nullptr) {
+    route.redirect = build_redirect(*node);
+  }
+  const Node* routes = map.find("routes");
+  if (routes == nullptr) return;
+  const KeyPath list = path.key("routes");
+  for (std::size_t i = 0; i < routes->items.size(); ++i) {
+    const Node& item = *routes->items[i];
+    if (item.is_map()) route.routes.push_back(build_route(place, item, list.item(i), false));
+  }
+}
+
+bool names_field(const std::string& a, const std::string& b) { return iequals(a, b); }
+
+// Drops what `inner` decides itself about a field.
+void drop_overridden(HeaderEdit& outer, const HeaderEdit& inner) {
+  const auto changes = [&](const std::string& name) {
+    const auto is_name = [&](const auto& pair) { return names_field(pair.first, name); };
+    const auto is_removed = [&](const std::string& removed) { return names_field(removed, name); };
+    return std::any_of(inner.set.begin(), inner.set.end(), is_name) ||
+           std::any_of(inner.remove.begin(), inner.remove.end(), is_removed);
+  };
+  const auto adds = [&](const std::string& name) {
+    return std::any_of(inner.add.begin(), inner.add.end(),
+                       [&](const auto& pair) { return names_field(pair.first, name); });
+  };
+  std::erase_if(outer.set, [&](const auto& pair) { return changes(pair.first); });
+  std::erase_if(outer.add, [&](const auto& pair) { return changes(pair.first); });
+  std::erase_if(outer.remove, [&](const auto& name) { return changes(name) || adds(name); });
+}
+
+void merge_headers(HeaderEdit outer, HeaderEdit& inner) {
+  drop_overridden(outer, inner);
+  inner.set.insert(inner.set.begin(), outer.set.begin(), outer.set.end());
+  inner.add.insert(inner.add.begin(), outer.add.begin(), outer.add.end());
+  inner.remove.insert(inner.remove.begin(), outer.remove.begin(), outer.remove.end());
+}
+
+}  // namespace
+
+Route build_route(const RoutePlace& place, const Node& map, const KeyPath& path, bool is_site) {
+  Route route;
+  route.where = map.where;
+  check_actions(place, map, path, is_site);
+  if (const Node* match = map.find("match"); match != nullptr) route.match = build_match(*match);
+  route.headers = build_headers(map.find("headers"));
+  route.headers_up = build_headers(map.find("headers_up"));
+  read_text(map, "strip_prefix", route.strip_prefix);
+  read_text(map, "rewrite", route.rewrite);
+  const Node* hub = map.find("hub");
+  if (!is_site) {
+    route.log_off = map.has("log");
+    if (hub != nullptr) route.hub = build_hub_use(place, *hub, path.key("hub"));
+  }
+  build_action(place, map, path, route);
+  if (is_site || route.routes.empty()) return route;
+  // Inner routes carry the whole of the headers, so that only they need to be looked at.
+  Route outer;
+  outer.headers = std::exchange(route.headers, {});
+  outer.headers_up = std::exchange(route.headers_up, {});
+  outer.log_off = route.log_off;
+  for (Route& inner : route.routes) inherit(outer, inner);
+  return route;
+}
+
+HubRef build_hub_use(const RoutePlace& place, const Node& node, const KeyPath& path) {
+  HubRef hub;
+  hub.all = node.is_scalar() && node.text == "true";
+  if (!hub.all) hub.apps = texts_of(&node);
+  place.context.hub_uses.push_back({node.where, path.text(), hub, &place.scope});
+  return hub;
+}
+
+void inherit(const Route& outer, Route& route) {
+  if (route.strip_prefix.empty()) route.strip_prefix = outer.strip_prefix;
+  if (route.rewrite.empty()) route.rewrite = outer.rewrite;
+  route.log_off = route.log_off || outer.log_off;
+  if (route.routes.empty()) {
+    merge_headers(outer.headers, route.headers);
+    merge_headers(outer.headers_up, route.headers_up);
+    return;
+  }
+  // The path is changed once, where `routes` stands; the headers at the innermost routes.
+  Route inner_part;
+  inner_part.headers = outer.headers;
+  inner_part.headers_up = outer.headers_up;
+  inner_part.log_off = route.log_off;
+  for (Route& inner : route.routes) inherit(inner_part, inner);
+}
+
+std::string build_pem_file(const RoutePlace& place, const Node& map, std::string_view key,
+                           std::string_view label, const KeyPath& path) {
+  const Node* node = map.find(key);
+  if (node == nullptr || !node->is_scalar() || node->text.empty()) return {};
+  const std::string file = resolve_path(place.scope.file, node->text);
+  const Parsed<std::string> content = place.context.files.read(file);
+  const auto report = [&](std::string message) {
+    place.context.problems.error(
+        {node->where, path.key(key).text(), std::move(message), "", "", ""});
+  };
+  if (!content) {
+    report(fmt::format("{}: {}", file, content.error().message));
+  } else if (content->find(fmt::format("{}-----", label)) == std::string::npos) {
+    report(fmt::format("{} holds no {} in PEM form", file, to_lower(label)));
+  }
+  return file;
+}
+
+}  // namespace portero::conf

@@ -1,0 +1,179 @@
+// Builds the sites: their names, TLS, logs and routes.
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "conf/build.hpp"
+#include "conf/build_route.hpp"
+#include "conf/build_values.hpp"
+
+namespace portero::conf {
+namespace {
+
+class SiteBuilder {
+ public:
+  SiteBuilder(BuildContext& context, const FileScope& scope, const KeyPath& path)
+      : place_{context, scope}, path_(path) {}
+
+  Site build(const Entry& entry) {
+    Site site;
+    site.where = entry.key->where;
+    const Node& map = *entry.value;
+    site.trusted_proxies = place_.context.config.trusted_proxies;
+    if (map.is_map()) {
+      build_tls(map, site.tls);
+      build_log(map, site.log);
+      read_networks(map, "trusted_proxies", site.trusted_proxies);
+      if (const Node* hub = map.find("hub"); hub != nullptr) {
+        site.hub = build_hub_use(place_, *hub, path_.key("hub"));
+      }
+      build_routes(map, site);
+    }
+    build_names(*entry.key, map, site);
+    return site;
+  }
+
+ private:
+  void report(const Where& where, const KeyPath& path, std::string message) {
+    place_.context.problems.error({where, path.text(), std::move(message), "", "", ""});
+  }
+
+  void build_tls(const Node& map, Tls& tls) {
+    const Node* node = map.find("tls");
+    if (node == nullptr) return;
+    if (node->text == "internal") tls.mode = TlsMode::internal;
+    if (node->text == "off") tls.mode = TlsMode::off;
+    if (!node->is_map()) return;
+    const KeyPath path = path_.key("tls");
+    std::string min;
+    read_text(*node, "min", min);
+    tls.min_tls13 = min == "1.3";
+    if (node->has("cert") != node->has("key")) {
+      report(node->where, path,
+             fmt::format("`cert` and `key` belong together; `{}` is missing",
+                         node->has("cert") ? "key" : "cert"));
+    }
+    tls.cert = build_pem_file(place_, *node, "cert", "CERTIFICATE", path);
+    tls.key = build_pem_file(place_, *node, "key", "PRIVATE KEY", path);
+    if (node->has("cert") || node->has("key")) tls.mode = TlsMode::files;
+  }
+
+  void build_log(const Node& map, AccessLog& log) {
+    const Node* node = map.find("log");
+    if (node == nullptr || node->text == "off") return;
+    log.on = true;
+    log.file = node->text;
+    read_text(*node, "file", log.file);
+    read_text(*node, "format", log.format);
+    if (!log.file.empty()) log.file = resolve_path(place_.scope.file, log.file);
+  }
+
+  // The body of a site is a route without `match`; with `routes` it is what stands around them.
+  void build_routes(const Node& map, Site& site) {
+    Route body = build_route(place_, map, path_, true);
+    if (body.match) {
+      if (!body.routes.empty()) take_inner_headers(body);
+      if (has_action(body)) site.routes.push_back(std::move(body));
+      return;
+    }
+    if (!map.has("routes")) {
+      if (has_action(body)) site.routes.push_back(std::move(body));
+      return;
+    }
+    site.routes = std::move(body.routes);
+    body.routes.clear();
+    for (Route& route : site.routes) inherit(body, route);
+  }
+
+  static bool has_action(const Route& route) {
+    return route.proxy || route.respond || route.redirect || !route.routes.empty();
+  }
+
+  static void take_inner_headers(Route& body) {
+    Route outer;
+    outer.headers = std::exchange(body.headers, {});
+    outer.headers_up = std::exchange(body.headers_up, {});
+    for (Route& inner : body.routes) inherit(outer, inner);
+  }
+
+  void build_names(const Node& key, const Node& map, Site& site) {
+    const bool has_tls = map.has("tls") && site.tls.mode != TlsMode::off;
+    bool any_tls = false;
+    for (const std::string_view text : split_site_names(key.text)) {
+      Parsed<ParsedSiteName> parsed = parse_site_name(text);
+      if (!parsed) continue;
+      if (parsed->https) check_https_name(key, parsed->name, site.tls);
+      SiteName name = std::move(parsed->name);
+      if (!parsed->https) name.plain_http = name.plain_http || is_plain(name, site.tls, has_tls);
+      any_tls = any_tls || !name.plain_http;
+      site.names.push_back(std::move(name));
+    }
+    if (site.names.empty()) return;
+    if (has_tls && !any_tls) {
+      report(map.find_entry("tls")->key->where, path_.key("tls"),
+             "all names of this site are plain HTTP, so `tls` has no use");
+    }
+    finish_tls(site, any_tls);
+  }
+
+  void check_https_name(const Node& key, const SiteName& name, const Tls& tls) {
+    if (tls.mode == TlsMode::off) {
+      report(key.where, path_, fmt::format("`tls: off` contradicts https:// in \"{}\"", name.text));
+    }
+    if (name.port != 0 && name.port == place_.context.config.http_port) {
+      report(key.where, path_,
+             fmt::format("port {} is that of plain HTTP (`http_port`), which contradicts https://",
+                         name.port));
+    }
+  }
+
+  // Without http:// a name is plain HTTP by `tls: off`, by the port of plain HTTP, and, as nothing
+  // can be certified there, when it is only a port that nobody wants TLS on.
+  bool is_plain(const SiteName& name, const Tls& tls, bool has_tls) const {
+    const Config& config = place_.context.config;
+    if (tls.mode == TlsMode::off || (name.port != 0 && name.port == config.http_port)) return true;
+    return name.host.empty() && !has_tls && name.port != config.https_port;
+  }
+
+  void finish_tls(Site& site, bool any_tls) {
+    if (!any_tls) {
+      site.tls.mode = TlsMode::off;
+      return;
+    }
+    if (site.tls.mode != TlsMode::automatic) return;
+    const auto is_public = [](const SiteName& name) {
+      return !name.plain_http && !is_internal_name(name.host);
+    };
+    const auto name = std::find_if(site.names.begin(), site.names.end(), is_public);
+    if (name == site.names.end()) {
+      site.tls.mode = TlsMode::internal;
+      return;
+    }
+    place_.context.problems.warning(
+        {site.where, path_.text(),
+         fmt::format("\"{}\" gets a certificate of portero's own CA, which browsers do not trust: "
+                     "public certificates are not available in this version; give the files in "
+                     "`tls: {{cert, key}}`, or write `tls: internal` if this is wanted",
+                     name->text),
+         "", "", ""});
+  }
+
+  RoutePlace place_;
+  const KeyPath& path_;
+};
+
+}  // namespace
+
+void build_sites(BuildContext& context, const FileScope& scope) {
+  const Node* sites = scope.root->find("sites");
+  if (sites == nullptr || !sites->is_map()) return;
+  const KeyPath root;
+  const KeyPath list = root.key("sites");
+  for (const Entry& entry : sites->entries) {
+    const KeyPath path = list.key(entry.key->text);
+    context.config.sites.push_back(SiteBuilder(context, scope, path).build(entry));
+  }
+}
+
+}  // namespace portero::conf

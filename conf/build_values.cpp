@@ -1,0 +1,77 @@
+#include "conf/build_values.hpp"
+
+namespace portero::conf {
+namespace {
+
+const std::string* scalar(const Node& map, std::string_view name) {
+  const Node* node = map.find(name);
+  return node == nullptr || !node->is_scalar() ? nullptr : &node->text;
+}
+
+}  // namespace
+
+std::vector<std::string> texts_of(const Node* node) {
+  std::vector<std::string> texts;
+  if (node == nullptr) return texts;
+  if (node->is_scalar()) texts.push_back(node->text);
+  for (const Node* item : node->items) {
+    if (item->is_scalar()) texts.push_back(item->text);
+  }
+  return texts;
+}
+
+void read_text(const Node& map, std::string_view name, std::string& out) {
+  if (const std::string* text = scalar(map, name); text != nullptr) out = *text;
+}
+
+void read_boolean(const Node& map, std::string_view name, bool& out) {
+  if (const std::string* text = scalar(map, name); text != nullptr) out = *text == "true";
+}
+
+void read_duration(const Node& map, std::string_view name, Duration& out) {
+  const std::string* text = scalar(map, name);
+  if (text == nullptr) return;
+  if (const Parsed<Duration> parsed = parse_duration(*text); parsed) out = *parsed;
+}
+
+void read_size(const Node& map, std::string_view name, std::size_t& out) {
+  const std::string* text = scalar(map, name);
+  if (text == nullptr) return;
+  if (const Parsed<std::uint64_t> parsed = parse_size(*text); parsed) out = *parsed;
+}
+
+void read_unsigned(const Node& map, std::string_view name, unsigned& out) {
+  const std::string* text = scalar(map, name);
+  if (text == nullptr) return;
+  const Parsed<std::int64_t> parsed = parse_integer(*text, {0, 0xFFFF'FFFF});
+  if (parsed) out = static_cast<unsigned>(*parsed);
+}
+
+void read_port(const Node& map, std::string_view name, std::uint16_t& out) {
+  unsigned port = out;
+  read_unsigned(map, name, port);
+  if (port > 0 && port < 65536) out = static_cast<std::uint16_t>(port);
+}
+
+void read_networks(const Node& map, std::string_view name, std::vector<std::string>& out) {
+  const Node* node = map.find(name);
+  if (node == nullptr) return;
+  out.clear();
+  for (const std::string& text : texts_of(node)) {
+    const Parsed<std::vector<std::string>> networks = parse_networks(text);
+    if (networks) out.insert(out.end(), networks->begin(), networks->end());
+  }
+}
+
+std::vector<std::pair<std::string, std::string>> read_pairs(const Node* map) {
+  std::vector<std::pair<std::string, std::string>> pairs;
+  if (map == nullptr) return pairs;
+  for (const Entry& entry : map->entries) {
+    for (std::string& text : texts_of(entry.value)) {
+      pairs.emplace_back(entry.key->text, std::move(text));
+    }
+  }
+  return pairs;
+}
+
+}  // namespace portero::conf

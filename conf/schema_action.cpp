@@ -1,0 +1,252 @@
+// The schema table: what a route does with a request (proxy, respond, redirect, php, files, …).
+
+#include "conf/schema_objects.hpp"
+
+namespace portero::conf::objects {
+namespace {
+
+using namespace values;
+
+constexpr Word balance_words[] = {{"two_random"},   {"random"},         {"round_robin"},
+                                  {"least_conn"},   {"ip_hash", false}, {"uri_hash", false},
+                                  {"cookie", false}};
+constexpr Word proxy_protocol_words[] = {{"v1"}, {"v2"}};
+constexpr Word symlink_words[] = {{"inside"}, {"any"}};
+
+// --- proxy --------------------------------------------------------------------------------------
+
+constexpr Key proxy_keys[] = {
+    {.name = "to",
+     .value = some(Form::upstream),
+     .doc = "The servers: `host:port`, `http://…`, `https://…`, `unix:/path`.",
+     .required = true},
+    {.name = "balance",
+     .value = word(balance_words),
+     .fallback = "two_random",
+     .doc = "How one is chosen. `two_random` takes the less busy of two drawn by lot."},
+    {.name = "timeouts", .value = map(proxy_timeouts), .doc = "How long a server may take."},
+    {.name = "max_concurrent",
+     .value = integer(0, 1'000'000),
+     .fallback = "0",
+     .doc = "Connections to one server from one event loop; 0 is no limit. Past it the answer is "
+            "503."},
+    {.name = "resolve",
+     .value = duration(second, day),
+     .fallback = "30s",
+     .doc = "How often host names are looked up again."},
+    {.name = "tls", .value = map(proxy_tls), .doc = "How `https://` servers are verified."},
+    {.name = "headers_up", .value = map(headers), .doc = "Changes to the request's header fields."},
+    {.name = "headers_down",
+     .value = map(headers),
+     .doc = "Changes to the answer's header fields."},
+    {.name = "health",
+     .value = map(health),
+     .doc = "Watches the servers.",
+     .available = false,
+     .instead = "leave it out: a server that refuses is passed over"},
+    {.name = "retries",
+     .value = map(retries),
+     .doc = "How often a request is tried again.",
+     .available = false,
+     .instead = "leave it out: what was never sent is sent to another server"},
+    {.name = "queue",
+     .value = map(queue),
+     .doc = "Where requests wait for a free connection.",
+     .available = false,
+     .instead = "leave it out: past `max_concurrent` the answer is 503"},
+    {.name = "http2",
+     .value = one(Form::boolean),
+     .fallback = "false",
+     .doc = "Speaks HTTP/2 to the servers.",
+     .available = false,
+     .instead = "leave it out: servers are spoken to in HTTP/1.1"},
+    {.name = "proxy_protocol",
+     .value = word(proxy_protocol_words),
+     .doc = "Sends the PROXY header.",
+     .available = false,
+     .instead = "read `X-Forwarded-For`"},
+    {.name = "buffering",
+     .value = one(Form::boolean),
+     .fallback = "false",
+     .doc = "Reads answers ahead of slow clients.",
+     .available = false,
+     .instead = "leave it out: answers are streamed"},
+    {.name = "slow_start",
+     .value = duration(0, hour),
+     .fallback = "0",
+     .doc = "Lets a server that came back warm up.",
+     .available = false,
+     .instead = "leave it out"},
+};
+
+constexpr Key proxy_timeouts_keys[] = {
+    {.name = "connect", .value = duration(10, hour), .fallback = "3s", .doc = "To connect."},
+    {.name = "response",
+     .value = duration(100, day),
+     .fallback = "60s",
+     .doc = "From the request's end to the first byte of the answer."},
+    {.name = "idle",
+     .value = duration(0, 30 * day),
+     .fallback = "2m",
+     .doc = "Of a connection that is kept, and of a tunnel without traffic; 0 is no limit."},
+};
+
+constexpr Key proxy_tls_keys[] = {
+    {.name = "server_name",
+     .value = one(Form::host_pattern),
+     .doc = "The name in the certificate; by default the server's own."},
+    {.name = "ca",
+     .value = one(Form::file),
+     .doc = "PEM file of the roots; by default the system's."},
+    {.name = "insecure",
+     .value = one(Form::boolean),
+     .fallback = "false",
+     .doc = "Accepts any certificate."},
+    {.name = "cert",
+     .value = one(Form::file),
+     .doc = "Own certificate.",
+     .available = false,
+     .instead = "use a private network"},
+    {.name = "key",
+     .value = one(Form::file),
+     .doc = "Its key.",
+     .available = false,
+     .instead = "use a private network"},
+};
+
+constexpr Key health_keys[] = {
+    {.name = "path", .value = one(Form::path_prefix), .doc = "Asked for.", .required = true},
+    {.name = "every", .value = duration(second, day), .fallback = "10s", .doc = "How often."},
+    {.name = "timeout", .value = duration(100, hour), .fallback = "2s", .doc = "Of one check."},
+    {.name = "passive", .value = map(passive_health), .doc = "Judges by real requests."},
+};
+constexpr Key passive_keys[] = {
+    {.name = "fails", .value = integer(1, 1'000), .fallback = "3", .doc = "In a row."},
+    {.name = "for", .value = duration(second, day), .fallback = "30s", .doc = "Passed over."},
+};
+constexpr Key queue_keys[] = {
+    {.name = "size", .value = integer(0, 1'000'000), .fallback = "1000", .doc = "Requests."},
+    {.name = "wait", .value = duration(0, hour), .fallback = "10s", .doc = "At most."},
+};
+constexpr Key retries_keys[] = {
+    {.name = "tries", .value = integer(0, 100), .fallback = "2", .doc = "More than the first."},
+    {.name = "for", .value = duration(0, hour), .fallback = "5s", .doc = "In all."},
+    {.name = "budget", .value = one(Form::percent), .fallback = "20%", .doc = "Of all requests."},
+};
+
+// --- respond, redirect --------------------------------------------------------------------------
+
+constexpr Key respond_keys[] = {
+    {.name = "status", .value = one(Form::status), .fallback = "200", .doc = "200–599."},
+    {.name = "body", .value = one(Form::body), .doc = "The text. It may hold placeholders."},
+    {.name = "headers",
+     .value = map_of(header_text, Form::header_name),
+     .doc = "Fields, for instance `Content-Type`."},
+};
+
+constexpr Key redirect_keys[] = {
+    {.name = "to",
+     .value = one(Form::redirect_target),
+     .doc = "A path or URL. It may hold placeholders: `https://example.com{uri}`.",
+     .required = true},
+    {.name = "status",
+     .value = one(Form::redirect_status),
+     .fallback = "308",
+     .doc = "301, 302, 303, 307 or 308."},
+};
+
+// --- for later versions -------------------------------------------------------------------------
+
+constexpr Key php_keys[] = {
+    {.name = "to", .value = one(Form::upstream), .doc = "PHP-FPM.", .required = true},
+    {.name = "index", .value = text_value, .fallback = "index.php", .doc = "Of a folder."},
+    {.name = "split_path",
+     .value = some(Form::text),
+     .fallback = "[.php]",
+     .doc = "Where a path ends and PATH_INFO begins."},
+    {.name = "root", .value = one(Form::path_template), .doc = "As PHP-FPM sees it."},
+    {.name = "env", .value = map_of(text_value, Form::text), .doc = "More parameters."},
+    {.name = "try_files", .value = some(Form::template_text), .doc = "Tried in order."},
+    {.name = "max_concurrent", .value = integer(0, 1'000'000), .fallback = "0", .doc = "At once."},
+    {.name = "queue", .value = map(queue), .doc = "Where requests wait."},
+    {.name = "buffering", .value = one(Form::boolean), .fallback = "true", .doc = "Reads ahead."},
+    {.name = "sendfile_root", .value = one(Form::folder), .doc = "Of files that PHP names."},
+    {.name = "timeouts", .value = map(php_timeouts), .doc = "How long PHP may take."},
+};
+constexpr Key php_timeouts_keys[] = {
+    {.name = "connect", .value = duration(10, hour), .fallback = "3s", .doc = "To connect."},
+    {.name = "response", .value = duration(100, day), .fallback = "60s", .doc = "First byte."},
+};
+
+constexpr Value cache_text = one(Form::text);
+constexpr Key files_keys[] = {
+    {.name = "index", .value = some(Form::text), .fallback = "[index.html]", .doc = "Of a folder."},
+    {.name = "fallback", .value = one(Form::path_template), .doc = "When there is no file."},
+    {.name = "browse", .value = one(Form::boolean), .fallback = "false", .doc = "Lists folders."},
+    {.name = "hide", .value = some(Form::text), .doc = "Names not served."},
+    {.name = "precompressed", .value = some(Form::text), .doc = "Kinds of files beside a file."},
+    {.name = "symlinks", .value = word(symlink_words), .fallback = "inside", .doc = "Followed."},
+    {.name = "cache", .value = map_of(cache_text, Form::path_pattern), .doc = "Cache-Control."},
+};
+constexpr Key encode_keys[] = {
+    {.name = "with", .value = some(Form::text), .doc = "Encodings in order of preference."},
+    {.name = "types", .value = some(Form::text), .doc = "Media types."},
+    {.name = "min", .value = size(0, 1'000 * megabyte), .fallback = "1KiB", .doc = "From here on."},
+    {.name = "level", .value = integer(1, 22), .doc = "Effort."},
+};
+constexpr Key basic_auth_keys[] = {
+    {.name = "users", .value = map_of(text_value, Form::text), .doc = "Names and hashes."},
+    {.name = "realm", .value = text_value, .doc = "What the browser shows."},
+    {.name = "cache", .value = duration(0, day), .fallback = "10m", .doc = "Of good passwords."},
+};
+constexpr Key forward_auth_keys[] = {
+    {.name = "to", .value = one(Form::url), .doc = "The server.", .required = true},
+    {.name = "copy", .value = some(Form::header_name), .doc = "Fields taken from its answer."},
+    {.name = "timeout", .value = duration(10, hour), .fallback = "5s", .doc = "At most."},
+};
+constexpr Key limits_keys[] = {
+    {.name = "body", .value = size(0, 1'000'000 * megabyte), .doc = "Of a request."},
+    {.name = "requests", .value = some(Form::rate), .doc = "`100/s per client_ip`."},
+    {.name = "connections", .value = some(Form::quota), .doc = "`50 per client_ip`."},
+    {.name = "handshakes", .value = some(Form::rate), .doc = "`10/s per client_ip`."},
+    {.name = "burst", .value = integer(0, 1'000'000), .doc = "Above the rate at once."},
+};
+constexpr Key error_page_keys[] = {
+    {.name = "file", .value = one(Form::file), .doc = "The page."},
+    {.name = "respond", .value = one_or_map(Form::status_or_body, respond), .doc = "An answer."},
+    {.name = "proxy", .value = some(Form::upstream), .doc = "A server that answers."},
+};
+constexpr Key maintenance_keys[] = {
+    {.name = "file", .value = one(Form::file), .doc = "The flag file.", .required = true},
+    {.name = "respond", .value = one_or_map(Form::status_or_body, respond), .doc = "An answer."},
+    {.name = "allow", .value = some(Form::network), .doc = "Who is served all the same."},
+};
+
+}  // namespace
+
+constinit const Object proxy{"proxy", "Proxy", "proxy",
+                             "A text or a list instead of the map is `to`.", proxy_keys};
+constinit const Object proxy_timeouts{"proxy_timeouts", "Timeouts of a proxy", "proxy.timeouts", "",
+                                      proxy_timeouts_keys};
+constinit const Object proxy_tls{"proxy_tls", "TLS to servers", "proxy.tls", "", proxy_tls_keys};
+constinit const Object health{"health", "Health", "proxy.health", "", health_keys};
+constinit const Object passive_health{"passive_health", "Passive health", "proxy.health.passive",
+                                      "", passive_keys};
+constinit const Object queue{"queue", "Queue", "proxy.queue", "", queue_keys};
+constinit const Object retries{"retries", "Retries", "proxy.retries", "", retries_keys};
+constinit const Object respond{"respond", "Respond", "respond", "", respond_keys};
+constinit const Object redirect{"redirect", "Redirect", "redirect", "", redirect_keys};
+constinit const Object php{"php", "PHP", "php", "", php_keys};
+constinit const Object php_timeouts{"php_timeouts", "Timeouts of PHP", "php.timeouts", "",
+                                    php_timeouts_keys};
+constinit const Object files{"files", "Files", "files", "", files_keys};
+constinit const Object encode{"encode", "Encode", "encode", "", encode_keys};
+constinit const Object basic_auth{"basic_auth", "Basic auth", "basic_auth", "", basic_auth_keys};
+constinit const Object forward_auth{"forward_auth", "Forward auth", "forward_auth", "",
+                                    forward_auth_keys};
+constinit const Object limits{"limits", "Limits", "limits", "", limits_keys};
+constinit const Object error_page{"error_page", "Error page", "errors.STATUS", "", error_page_keys};
+constinit const Object maintenance{"maintenance", "Maintenance", "maintenance", "",
+                                   maintenance_keys};
+
+}  // namespace portero::conf::objects

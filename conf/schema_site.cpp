@@ -1,0 +1,381 @@
+// The schema table: sites, routes, and what a route does with a request.
+
+#include "conf/schema_objects.hpp"
+
+namespace portero::conf::objects {
+namespace {
+
+using namespace values;
+
+constexpr Word on_word[] = {{"true"}};
+constexpr Word off_word[] = {{"off"}};
+constexpr Word tls_words[] = {{"auto"}, {"internal"}, {"off"}};
+constexpr Word tls_version_words[] = {{"1.2"}, {"1.3"}};
+constexpr Word client_auth_words[] = {{"request"}, {"require"}, {"verify"}};
+constexpr Word protocol_words[] = {{"http"}, {"https"}, {"websocket"}};
+constexpr Word access_format_words[] = {{"auto"}, {"json"}, {"console"}, {"combined", false}};
+constexpr Word level_words[] = {{"debug"}, {"info"}, {"warn"}, {"error"}};
+
+// "*" in a value stands for any characters; an empty one asks only whether the name is there.
+constexpr Value match_texts = {.scalar = Form::text, .lists = Lists::also, .may_be_empty = true};
+constexpr Value names_to_match = {
+    .scalar = Form::text, .lists = Lists::also, .entries = &match_texts, .names = Form::text};
+constexpr Value headers_to_match = {.scalar = Form::header_name,
+                                    .lists = Lists::also,
+                                    .entries = &match_texts,
+                                    .names = Form::header_name};
+constexpr Value error_value = map(error_page);
+constexpr Value replacement_value = map(replacement);
+
+// --- keys that sites and routes share -----------------------------------------------------------
+
+constexpr Key match_key = {
+    .name = "match",
+    .value = {.scalar = Form::path_pattern, .lists = Lists::also, .object = &match},
+    .doc = "Which requests the route takes; without it, all. A text is a path."};
+constexpr Key hub_key = {
+    .name = "hub",
+    .value = {.scalar = Form::app_id, .words = on_word, .lists = Lists::also},
+    .doc =
+        "Serves the hub: `true` for all applications, or their ids. Beside another action of a "
+        "site it takes only what is the hub's: upgrades on `/app/KEY` and `/apps/ID/…`."};
+constexpr Key proxy_key = {
+    .name = "proxy",
+    .value = {.scalar = Form::upstream, .lists = Lists::also, .object = &proxy},
+    .doc =
+        "Passes requests on to a server: `nginx:80`, `https://host`, `unix:/run/app.sock`, or "
+        "a list of them."};
+constexpr Key respond_key = {
+    .name = "respond",
+    .value = one_or_map(Form::status_or_body, respond),
+    .doc = "Answers by itself; three digits are the status, another text the body."};
+constexpr Key redirect_key = {
+    .name = "redirect",
+    .value = one_or_map(Form::redirect_target, redirect),
+    .doc = "Sends the client elsewhere, with status 308 in the short form."};
+constexpr Key routes_key = {
+    .name = "routes",
+    .value = {.lists = Lists::only, .object = &route},
+    .doc =
+        "Routes in order; the first that matches takes the request. They see the path after "
+        "`strip_prefix` and `rewrite` of the route around them."};
+constexpr Key headers_key = {
+    .name = "headers", .value = map(headers), .doc = "Changes to the answer's header fields."};
+constexpr Key headers_up_key = {
+    .name = "headers_up", .value = map(headers), .doc = "Changes to the request's header fields."};
+constexpr Key strip_prefix_key = {.name = "strip_prefix",
+                                  .value = one(Form::path_prefix),
+                                  .doc = "Taken off the front of the path, when it is there."};
+constexpr Key rewrite_key = {.name = "rewrite",
+                             .value = one(Form::path_template),
+                             .doc = "The new path, and query if it holds a `?`."};
+constexpr Key php_key = {.name = "php",
+                         .value = one_or_map(Form::upstream, php),
+                         .doc = "Runs PHP through FastCGI.",
+                         .available = false,
+                         .instead = "let nginx or FrankenPHP run PHP and `proxy` to it"};
+constexpr Key files_key = {.name = "files",
+                           .value = {.scalar = Form::boolean, .object = &files},
+                           .doc = "Serves files below `root`.",
+                           .available = false,
+                           .instead = "`proxy` to a server that has the files"};
+constexpr Key root_key = {.name = "root",
+                          .value = one(Form::path_template),
+                          .doc = "The folder of files.",
+                          .available = false,
+                          .instead = "`proxy` to a server that has the files"};
+constexpr Key encode_key = {
+    .name = "encode",
+    .value = {.scalar = Form::text, .words = on_word, .lists = Lists::also, .object = &encode},
+    .doc = "Compresses answers.",
+    .available = false,
+    .instead = "let the server behind `proxy` compress"};
+constexpr Key try_files_key = {.name = "try_files",
+                               .value = {.scalar = Form::template_text, .lists = Lists::also},
+                               .doc = "The first of these files that exists is served.",
+                               .available = false,
+                               .instead = "`proxy` to a server that has the files"};
+constexpr Key basic_auth_key = {
+    .name = "basic_auth",
+    .value = {.object = &basic_auth, .entries = &text_value, .names = Form::text},
+    .doc = "Asks for a name and a password.",
+    .available = false,
+    .instead = "ask for it in the application"};
+constexpr Key forward_auth_key = {.name = "forward_auth",
+                                  .value = one_or_map(Form::url, forward_auth),
+                                  .doc = "Lets another server decide about each request.",
+                                  .available = false,
+                                  .instead = "check it in the application"};
+constexpr Key allow_key = {
+    .name = "allow",
+    .value = some(Form::network),
+    .doc = "Only these addresses are served.",
+    .available = false,
+    .instead = "write a route with `match: {not: {client_ip: …}}` and `respond: 403` first"};
+constexpr Key deny_key = {
+    .name = "deny",
+    .value = some(Form::network),
+    .doc = "These addresses are refused.",
+    .available = false,
+    .instead = "write a route with `match: {client_ip: …}` and `respond: 403` first"};
+constexpr Key limits_key = {.name = "limits",
+                            .value = map(limits),
+                            .doc = "Limits against floods.",
+                            .available = false,
+                            .instead = "`max_concurrent` of `proxy` bounds what reaches a server"};
+constexpr Key errors_key = {.name = "errors",
+                            .value = map_of(error_value, Form::status_list),
+                            .doc = "Pages for errors.",
+                            .available = false,
+                            .instead = "leave it out: portero answers with a short text"};
+constexpr Key maintenance_key = {.name = "maintenance",
+                                 .value = one_or_map(Form::file, maintenance),
+                                 .doc = "A page while a flag file exists.",
+                                 .available = false,
+                                 .instead = "put a route with `respond: 503` first and reload"};
+
+constexpr Key site_keys[] = {
+    hub_key,
+    proxy_key,
+    respond_key,
+    redirect_key,
+    routes_key,
+    match_key,
+    headers_key,
+    headers_up_key,
+    strip_prefix_key,
+    rewrite_key,
+    {.name = "tls",
+     .value = {.words = tls_words, .object = &tls},
+     .fallback = "auto",
+     .doc = "`auto` is the internal CA for internal names and a public one for the others (until "
+            "that is there, the internal CA too, with a warning); `off` is plain HTTP."},
+    {.name = "log",
+     .value = {.scalar = Form::file, .words = off_word, .object = &access_log},
+     .fallback = "off",
+     .doc = "The access log: the path of a file, or a map."},
+    {.name = "trusted_proxies",
+     .value = some(Form::network),
+     .doc = "Peers whose `X-Forwarded-*` fields are believed; replaces the list of the top "
+            "level."},
+    {.name = "timeouts",
+     .value = map(timeouts),
+     .doc = "How long a client may take.",
+     .available = false,
+     .instead = "set `timeouts` at the top level"},
+    php_key,
+    files_key,
+    root_key,
+    encode_key,
+    try_files_key,
+    basic_auth_key,
+    forward_auth_key,
+    allow_key,
+    deny_key,
+    limits_key,
+    errors_key,
+    maintenance_key,
+};
+
+constexpr Key route_keys[] = {
+    match_key,
+    hub_key,
+    proxy_key,
+    respond_key,
+    redirect_key,
+    routes_key,
+    headers_key,
+    headers_up_key,
+    strip_prefix_key,
+    rewrite_key,
+    {.name = "log",
+     .value = word(off_word),
+     .doc = "`off` keeps the route's requests out of the access log."},
+    php_key,
+    files_key,
+    root_key,
+    encode_key,
+    try_files_key,
+    basic_auth_key,
+    forward_auth_key,
+    allow_key,
+    deny_key,
+    limits_key,
+    errors_key,
+    maintenance_key,
+};
+
+constexpr Key match_keys[] = {
+    {.name = "path",
+     .value = some(Form::path_pattern),
+     .doc = "Compared decoded and with case; `*` stands for any characters."},
+    {.name = "method", .value = some(Form::method), .doc = "`GET`, `POST`, …"},
+    {.name = "host", .value = some(Form::host_pattern), .doc = "Without the port."},
+    {.name = "header",
+     .value = headers_to_match,
+     .doc = "`{Name: value}`, or names that must be there."},
+    {.name = "query",
+     .value = names_to_match,
+     .doc = "`{name: value}`, or names that must be there."},
+    {.name = "cookie",
+     .value = names_to_match,
+     .doc = "`{name: value}`, or names that must be there."},
+    {.name = "client_ip",
+     .value = some(Form::network),
+     .doc = "Addresses, networks, `private`, `loopback`, `cloudflare`."},
+    {.name = "protocol",
+     .value = word_list(protocol_words),
+     .doc = "`websocket` is a request to upgrade."},
+    {.name = "not", .value = map(match), .doc = "Must not hold."},
+    {.name = "path_regexp",
+     .value = some(Form::regexp),
+     .doc = "A regular expression for the path.",
+     .available = false,
+     .instead = "use `path` with `*`"},
+    {.name = "file",
+     .value = some(Form::template_text),
+     .doc = "Whether a file exists.",
+     .available = false,
+     .instead = "use `path`"},
+};
+
+constexpr Key tls_keys[] = {
+    {.name = "cert", .value = one(Form::file), .doc = "PEM file of the certificate and its chain."},
+    {.name = "key", .value = one(Form::file), .doc = "PEM file of the key."},
+    {.name = "min",
+     .value = word(tls_version_words),
+     .fallback = "\"1.2\"",
+     .doc = "The oldest version of TLS."},
+    {.name = "client_auth",
+     .value = map(client_auth),
+     .doc = "Asks clients for a certificate.",
+     .available = false,
+     .instead = "restrict access in the application"},
+    {.name = "issuers",
+     .value = {.scalar = Form::text, .lists = Lists::only, .object = &issuer},
+     .doc = "As `acme.issuers`, for this site.",
+     .available = false,
+     .instead = "give `cert` and `key`"},
+    {.name = "challenges",
+     .value = some(Form::text),
+     .doc = "As `acme.challenges`, for this site.",
+     .available = false,
+     .instead = "give `cert` and `key`"},
+    {.name = "dns",
+     .value = map(dns),
+     .doc = "As `acme.dns`, for this site.",
+     .available = false,
+     .instead = "give `cert` and `key`"},
+    {.name = "on_demand",
+     .value = one(Form::boolean),
+     .fallback = "false",
+     .doc = "Whether certificates are obtained at the first handshake.",
+     .available = false,
+     .instead = "name the hosts of the site"},
+};
+
+constexpr Key client_auth_keys[] = {
+    {.name = "mode", .value = word(client_auth_words), .fallback = "require", .doc = "How strict."},
+    {.name = "ca", .value = one(Form::file), .doc = "PEM file of the roots.", .required = true},
+};
+
+constexpr Key access_log_keys[] = {
+    {.name = "file",
+     .value = one(Form::file),
+     .fallback = "",
+     .doc = "The file; without it, the standard error output."},
+    {.name = "format",
+     .value = word(access_format_words),
+     .fallback = "auto",
+     .doc = "`auto` is `console` on a terminal and `json` elsewhere."},
+    {.name = "level",
+     .value = word(level_words),
+     .doc = "The least important lines.",
+     .available = false,
+     .instead = "leave it out: every request is logged"},
+    {.name = "roll",
+     .value = map(roll),
+     .doc = "When a new file is begun.",
+     .available = false,
+     .instead = "use logrotate and `portero reload`"},
+    {.name = "mode",
+     .value = text_value,
+     .doc = "The file's permissions.",
+     .available = false,
+     .instead = "set them on the folder"},
+    {.name = "filter",
+     .value = map_of(text_value, Form::text),
+     .doc = "Fields to mask, hash or drop.",
+     .available = false,
+     .instead = "leave it out: secrets are masked anyway"},
+};
+
+constexpr Key roll_keys[] = {
+    {.name = "size",
+     .value = size(megabyte, 1'000'000 * megabyte),
+     .fallback = "100MB",
+     .doc = "At this size."},
+    {.name = "age", .value = duration(hour, 3650 * day), .doc = "At this age."},
+    {.name = "keep", .value = integer(0, 10'000), .fallback = "10", .doc = "Old files kept."},
+    {.name = "compress",
+     .value = one(Form::boolean),
+     .fallback = "true",
+     .doc = "Whether old files are compressed."},
+};
+
+constexpr Key headers_keys[] = {
+    {.name = "set",
+     .value = map_of(header_text, Form::header_name),
+     .doc = "Fields that replace those of the same name. Values may hold placeholders."},
+    {.name = "add",
+     .value = map_of(header_texts, Form::header_name),
+     .doc = "Fields that are put beside those of the same name."},
+    {.name = "remove", .value = some(Form::header_name), .doc = "Names of fields to drop."},
+    {.name = "replace",
+     .value = map_of(replacement_value, Form::header_name),
+     .doc = "Parts of values to change.",
+     .available = false,
+     .instead = "use `set`"},
+};
+
+constexpr Key replacement_keys[] = {
+    {.name = "from",
+     .value = one(Form::regexp),
+     .doc = "The part, as a regular expression.",
+     .required = true},
+    {.name = "to", .value = text_value, .doc = "What it becomes.", .required = true},
+};
+
+}  // namespace
+
+constinit const Object site{
+    "site", "A site", "sites.NAME",
+    "The keys of a site hold for all of its routes; a route's own key replaces the site's, and "
+    "`headers` are merged. A site with an action (`proxy`, `respond`, `redirect`, `hub`) and no "
+    "`routes` is one route. Inside a route the order is fixed: `strip_prefix` and `rewrite`, "
+    "`headers_up`, the action, `headers`, the log.",
+    site_keys};
+constinit const Object route{
+    "route", "A route", "sites.NAME.routes[]",
+    "A route has exactly one action: `hub`, `proxy`, `respond`, `redirect` or `routes`.",
+    route_keys};
+constinit const Object match{
+    "match", "Matching", "sites.NAME.routes[].match",
+    "All keys that are given must hold; of a list, one entry is enough. A text or a list instead "
+    "of the map is `path`.",
+    match_keys};
+constinit const Object tls{"tls", "TLS", "sites.NAME.tls", "", tls_keys};
+constinit const Object client_auth{"client_auth", "Client certificates",
+                                   "sites.NAME.tls.client_auth", "", client_auth_keys};
+constinit const Object access_log{"access_log", "Access log", "sites.NAME.log", "",
+                                  access_log_keys};
+constinit const Object roll{"roll", "Rolling", "sites.NAME.log.roll", "", roll_keys};
+constinit const Object headers{
+    "headers", "Header fields", "headers, headers_up, headers_down",
+    "`remove` first, then `set`, then `add`. Of a site and its route the route's change of a field "
+    "counts.",
+    headers_keys};
+constinit const Object replacement{"replacement", "Replacing", "headers.replace.NAME", "",
+                                   replacement_keys};
+
+}  // namespace portero::conf::objects

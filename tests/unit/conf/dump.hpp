@@ -1,0 +1,193 @@
+// Prints a Config as text, so that tests can compare whole configurations. Parts that are as they
+// are by default are left out.
+#pragma once
+
+#include <string>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "conf/config.hpp"
+#include "conf/units.hpp"
+
+namespace portero::conf {
+
+class Dump {
+ public:
+  explicit Dump(const Config& config) {
+    const Config standard;
+    add("http_port", config.http_port, standard.http_port);
+    add("https_port", config.https_port, standard.https_port);
+    add("bind", fmt::format("{}", config.bind), fmt::format("{}", standard.bind));
+    add("threads", config.threads, standard.threads);
+    add("storage", config.storage, standard.storage);
+    add("admin", config.admin, standard.admin);
+    add("log_level", config.log_level, standard.log_level);
+    add("log_format", config.log_format, standard.log_format);
+    add("email", config.email, standard.email);
+    add("grace_period", config.grace_period, standard.grace_period);
+    add("http2", config.http2, standard.http2);
+    add_timeouts(config.timeouts);
+    add("trusted_proxies", fmt::format("{}", config.trusted_proxies), "[]");
+    add_hub(config.hub);
+    for (const Site& site : config.sites) add_site(site);
+    add("files", fmt::format("{}", config.files), "");
+  }
+
+  const std::string& text() const { return out_; }
+
+ private:
+  static std::string show(Duration value) { return format_duration(value); }
+  static std::string show(const std::string& value) { return "\"" + value + "\""; }
+  static std::string show(bool value) { return value ? "true" : "false"; }
+  template <class T>
+  static std::string show(T value) {
+    return fmt::format("{}", value);
+  }
+  static std::string show(const HubRef& hub) {
+    return hub.all ? "all" : fmt::format("{}", hub.apps);
+  }
+
+  template <class T>
+  void add(std::string_view name, const T& value, const T& standard) {
+    if (value != standard) line(fmt::format("{}: {}", name, show(value)));
+  }
+  void add(std::string_view name, const std::string& value, std::string_view standard) {
+    if (value != standard) line(fmt::format("{}: {}", name, value));
+  }
+  void line(std::string_view text) { out_ += std::string(indent_, ' ').append(text) + "\n"; }
+
+  template <class Body>
+  void block(std::string_view title, const Body& body) {
+    line(title);
+    indent_ += 2;
+    body();
+    indent_ -= 2;
+  }
+
+  void add_timeouts(const Timeouts& timeouts) {
+    const Timeouts standard;
+    add("timeouts.header", timeouts.header, standard.header);
+    add("timeouts.body", timeouts.body, standard.body);
+    add("timeouts.idle", timeouts.idle, standard.idle);
+    add("timeouts.write", timeouts.write, standard.write);
+  }
+
+  void add_hub(const Hub& hub) {
+    add("hub.listen", hub.listen, std::string_view());
+    for (const HubApp& app : hub.apps) {
+      block(fmt::format("app {} at line {}", app.id, app.where.line), [&] { add_app(app); });
+    }
+  }
+
+  void add_app(const HubApp& app) {
+    const HubApp standard;
+    line(fmt::format("key: {} secret: {}", app.key, app.secret));
+    add("allowed_origins", fmt::format("{}", app.allowed_origins), "[\"*\"]");
+    add("max_connections", app.max_connections, standard.max_connections);
+    add("max_message_size", app.max_message_size, standard.max_message_size);
+    add("client_events", static_cast<int>(app.client_events),
+        static_cast<int>(standard.client_events));
+    add("ping_interval", app.ping_interval, standard.ping_interval);
+    add("activity_timeout", app.activity_timeout, standard.activity_timeout);
+    if (app.messages.count != 0) {
+      line(fmt::format("messages: {} per {}", app.messages.count, show(app.messages.per)));
+    }
+    add("connections_per_ip", app.connections_per_ip, standard.connections_per_ip);
+    add("presence_members", app.presence_members, standard.presence_members);
+    add("presence_member_size", app.presence_member_size, standard.presence_member_size);
+  }
+
+  void add_site(const Site& site) {
+    std::string names;
+    for (const SiteName& name : site.names) {
+      names += fmt::format(" {}host=\"{}\" port={}", name.plain_http ? "http " : "", name.host,
+                           name.port);
+    }
+    block(fmt::format("site at line {}:{}", site.where.line, names), [&] {
+      constexpr std::string_view modes[] = {"auto", "internal", "off", "files"};
+      line(fmt::format("tls: {}{}", modes[static_cast<int>(site.tls.mode)],
+                       site.tls.min_tls13 ? " min 1.3" : ""));
+      add("cert", site.tls.cert, std::string_view());
+      add("key", site.tls.key, std::string_view());
+      if (site.log.on) line(fmt::format("log: \"{}\" {}", site.log.file, site.log.format));
+      add("trusted_proxies", fmt::format("{}", site.trusted_proxies), "[]");
+      if (site.hub) line("hub: " + show(*site.hub));
+      for (const Route& route : site.routes) add_route(route);
+    });
+  }
+
+  void add_route(const Route& route) {
+    block(fmt::format("route at line {}", route.where.line), [&] {
+      if (route.match) add_match("match", *route.match);
+      add_headers("headers", route.headers);
+      add_headers("headers_up", route.headers_up);
+      add("strip_prefix", route.strip_prefix, std::string_view());
+      add("rewrite", route.rewrite, std::string_view());
+      if (route.log_off) line("log: off");
+      if (route.hub) line("hub: " + show(*route.hub));
+      if (route.proxy) add_proxy(*route.proxy);
+      if (route.respond) {
+        line(fmt::format("respond: {} \"{}\" {}", route.respond->status, route.respond->body,
+                         route.respond->headers));
+      }
+      if (route.redirect) {
+        line(fmt::format("redirect: {} {}", route.redirect->status, route.redirect->to));
+      }
+      for (const Route& inner : route.routes) add_route(inner);
+    });
+  }
+
+  void add_match(std::string_view name, const Match& match) {
+    block(name, [&] {
+      const auto list = [&](std::string_view part, const std::vector<std::string>& values) {
+        if (!values.empty()) line(fmt::format("{}: {}", part, values));
+      };
+      list("path", match.path);
+      list("method", match.method);
+      list("host", match.host);
+      list("protocol", match.protocol);
+      list("client_ip", match.client_ip);
+      if (!match.header.empty()) line(fmt::format("header: {}", match.header));
+      if (!match.query.empty()) line(fmt::format("query: {}", match.query));
+      if (!match.cookie.empty()) line(fmt::format("cookie: {}", match.cookie));
+      if (match.not_) add_match("not", *match.not_);
+    });
+  }
+
+  void add_headers(std::string_view name, const HeaderEdit& edit) {
+    if (!edit.set.empty()) line(fmt::format("{}.set: {}", name, edit.set));
+    if (!edit.add.empty()) line(fmt::format("{}.add: {}", name, edit.add));
+    if (!edit.remove.empty()) line(fmt::format("{}.remove: {}", name, edit.remove));
+  }
+
+  void add_proxy(const Proxy& proxy) {
+    const Proxy standard;
+    std::string to;
+    for (const UpstreamAddress& address : proxy.to) {
+      to += fmt::format(" {}{}", address.tls ? "tls " : "",
+                        address.unix_path.empty() ? fmt::format("{}|{}", address.host, address.port)
+                                                  : "unix " + address.unix_path);
+    }
+    block("proxy:" + to, [&] {
+      add("balance", proxy.balance, standard.balance);
+      add("connect", proxy.timeouts.connect, standard.timeouts.connect);
+      add("response", proxy.timeouts.response, standard.timeouts.response);
+      add("idle", proxy.timeouts.idle, standard.timeouts.idle);
+      add("max_concurrent", proxy.max_concurrent, standard.max_concurrent);
+      add("resolve", proxy.resolve, standard.resolve);
+      add("server_name", proxy.tls.server_name, standard.tls.server_name);
+      add("ca", proxy.tls.ca, standard.tls.ca);
+      add("insecure", proxy.tls.insecure, standard.tls.insecure);
+      add_headers("headers_up", proxy.headers_up);
+      add_headers("headers_down", proxy.headers_down);
+    });
+  }
+
+  std::string out_;
+  std::size_t indent_ = 0;
+};
+
+inline std::string dump(const Config& config) { return Dump(config).text(); }
+
+}  // namespace portero::conf
