@@ -1,0 +1,21 @@
+// What a client, and whoever reads over its shoulder, is told when an upstream fails.
+// Pure. Thread: any.
+#pragma once
+
+#include <string_view>
+
+#include "http/exchange.hpp"
+#include "proxy/upstream_pool.hpp"
+
+namespace portero::proxy {
+
+// The status for a failure of an upstream. Units: HTTP status.
+int failure_status(Errc code) noexcept;
+
+// One line that names the upstream and what to check; in `arena`.
+std::string_view failure_text(const Error& error, const UpstreamPool& pool, Arena& arena);
+
+// Answers with both, and with Retry-After when trying again may help. Errors: those of writing.
+Task<Result<>> answer_failure(http::Exchange& exchange, Error error, const UpstreamPool& pool);
+
+}  // namespace portero::proxy

@@ -1,0 +1,83 @@
+// Texts of the site file with request placeholders: "https://{host}{uri}". Taken apart once, when
+// the configuration is built; filled in per request into the exchange's arena.
+// Thread: a Template is immutable; expand() runs on the exchange's worker. Owner: the step or
+// handler that was configured with the text; it outlives the exchange.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "http/exchange.hpp"
+
+namespace portero::proxy {
+
+// Where the text will stand, which decides how a value that a client chose is made harmless.
+enum class Place : std::uint8_t {
+  field,  // a header field: control bytes are left out
+  url,    // a redirect target or path: percent-encoded, but what is encoded already stays
+  text,   // a body that is no markup: as it is
+  html,   // a body that is: the five characters of markup become entities
+};
+
+// What a piece of a Template stands for.
+enum class ValueKind : std::uint8_t {
+  literal,
+  path,
+  uri,
+  query,
+  host,
+  hostport,
+  method,
+  scheme,
+  client_ip,
+  request_id,
+  query_value,
+  header_value,
+  cookie_value,
+};
+
+class Template {
+ public:
+  Template() = default;
+  // {names} that are no placeholder stay text; placeholder_problem() finds them beforehand.
+  explicit Template(std::string_view text);
+
+  // The view points into the exchange's arena or, for a text without placeholders, into this.
+  std::string_view expand(http::Exchange& exchange, Place place) const;
+  bool is_constant() const noexcept;
+  // Whether the text begins with what a client chose.
+  bool begins_with_placeholder() const noexcept;
+
+ private:
+  struct Piece {
+    ValueKind kind = ValueKind::literal;
+    std::string text;  // the literal, or the name of a header, parameter or cookie
+  };
+
+  static std::string_view value(const Piece& piece, http::Exchange& exchange);
+  void add_literal(std::string_view text);
+
+  std::vector<Piece> pieces_;
+};
+
+// The names that stand between braces; one that ends with a dot takes a name behind it.
+std::span<const std::string_view> placeholder_names();
+
+// What is wrong with the placeholders of a text, for people; nothing when all are known. Braces
+// around anything but a name ({"json": 1}) are text.
+std::optional<std::string> placeholder_problem(std::string_view text);
+
+// 16 hex digits, the same for the whole of an exchange.
+std::string_view request_id(http::Exchange& exchange);
+
+// Encodes a decoded path so that it means the same again; in `arena`.
+std::string_view encode_path(std::string_view path, Arena& arena);
+
+// The address as text, in `arena`.
+std::string_view address_text(const IpAddress& address, Arena& arena);
+
+}  // namespace portero::proxy

@@ -1,0 +1,42 @@
+// PoolSet: all upstream pools of one worker, by identity. Handlers of a new configuration get the
+// pools that are there already, so a reload closes no idle connection that is still wanted.
+// Thread: the worker's. Owner: the worker.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "proxy/next_turn.hpp"
+#include "proxy/upstream_pool.hpp"
+
+namespace portero::proxy {
+
+class PoolSet {
+ public:
+  // "host:port" to addresses; names that do not resolve are absent.
+  using Names = std::map<std::string, std::vector<net::SocketAddress>>;
+
+  explicit PoolSet(net::Loop& loop) : loop_(loop), next_turn_(loop) {}
+
+  // The pool for these settings, with the limits they give. Errors: as UpstreamPool::create.
+  Explained<PoolRef> get(const UpstreamSettings& settings);
+  // Tells every pool that goes to a name, now and later, what it resolves to. A name that is absent
+  // keeps what it had: an old address is better than none.
+  void set_names(const Names& names);
+  // After a reload, when the old handlers are gone: forgets pools that nobody uses.
+  void drop_unused();
+  void clear() noexcept { pools_.clear(); }
+
+  const std::map<std::string, PoolRef>& pools() const noexcept { return pools_; }
+  net::Loop& loop() const noexcept { return loop_; }
+  NextTurn& next_turn() noexcept { return next_turn_; }
+
+ private:
+  net::Loop& loop_;
+  NextTurn next_turn_;
+  std::map<std::string, PoolRef> pools_;
+  Names names_;
+};
+
+}  // namespace portero::proxy

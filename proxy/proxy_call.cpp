@@ -1,0 +1,322 @@
+#include "proxy/proxy_call.hpp"
+
+#include "base/assert.hpp"
+#include "base/log.hpp"
+#include "proxy/failure_text.hpp"
+#include "proxy/tunnel.hpp"
+
+namespace portero::proxy {
+namespace {
+
+constexpr int interim_answers_max = 16;
+// A client that waits for 100 (Continue) is told to go on when the upstream stays silent so long.
+constexpr Milliseconds continue_time_max{1'000};
+// The rest of a small answer is waited for before its head is flushed: it is on its way.
+constexpr std::uint64_t small_rest_bytes_max = 16 * 1024;
+
+}  // namespace
+
+ProxyCall::ProxyCall(http::Exchange& exchange, Lease lease, const ProxySettings& settings,
+                     NextTurn& next_turn, bool may_repeat)
+    : exchange_(exchange),
+      lease_(std::move(lease)),
+      connection_(lease_.connection()),
+      settings_(settings),
+      next_turn_(next_turn),
+      client_(connection_, exchange, lease_.pool().loop().timers(), settings.response),
+      parser_(exchange.request.method == http::Method::connect ? http::Method::get
+                                                               : exchange.request.method),
+      response_(exchange.arena),
+      upgrade_(find_upgrade(exchange)),
+      first_use_(connection_.answers == 0),
+      may_repeat_(may_repeat) {}
+
+Task<Result<>> ProxyCall::run() {
+  exchange_.upstream = lease_.pool().settings().text;
+  begin_request();
+  Result<> result = co_await converse();
+  if (!result) {
+    may_retry_ = judge_retry(result.error().code);
+    if (!may_retry_) result = co_await conclude_failure(result.error());
+  }
+  co_await end_upload();
+  if (is_reusable()) lease_.keep();
+  co_return result;
+}
+
+// --- the request ---------------------------------------------------------------------------------
+
+bool ProxyCall::has_body() const noexcept {
+  const http::Request& request = exchange_.request;
+  if (!upgrade_.protocol.empty() || request.body == http::BodyKind::none) return false;
+  return request.body != http::BodyKind::length || request.content_length != 0;
+}
+
+void ProxyCall::begin_request() {
+  const UpstreamRequest request =
+      make_upstream_request(exchange_, lease_.pool(), settings_.headers_up, upgrade_);
+  client_.begin({request.method, exchange_.request.target, request.fields.all(), request.body});
+  if (!has_body()) {
+    client_.expect_within(settings_.response);
+  } else if (exchange_.request.expects_continue) {
+    upload_ = Upload::waiting_for_continue;
+    client_.expect_within(continue_time_max);
+  } else {
+    // What has come of the body already leaves with the head.
+    client_.set_gathering(true);
+    start_upload();
+    client_.set_gathering(false);
+  }
+}
+
+void ProxyCall::start_upload() {
+  PORTERO_ASSERT(upload_ == Upload::none || upload_ == Upload::waiting_for_continue);
+  upload_ = Upload::running;
+  client_.expect_within(Milliseconds(0));
+  spawn(upload());
+}
+
+// Runs beside converse(). A body that breaks off ends both; an upstream that takes no more does
+// not: it may have answered.
+Task<> ProxyCall::upload() {
+  const Result<> sent = co_await upload_pieces();
+  upload_ = sent ? Upload::complete : Upload::cut;
+  if (request_failure_ == Errc::ok) {
+    client_.expect_within(settings_.response);
+  } else {
+    connection_.stream->cancel(Errc::cancelled);
+  }
+  upload_ended_.signal();
+}
+
+Task<Result<>> ProxyCall::upload_pieces() {
+  const http::Request& request = exchange_.request;
+  const bool has_length = request.body == http::BodyKind::length;
+  std::uint64_t left = has_length ? request.content_length : UINT64_MAX;
+  while (left != 0) {
+    const Result<Bytes> piece = co_await exchange_.read_body();
+    if (stop_upload_) co_return Errc::cancelled;
+    if (!piece) {
+      request_failure_ = piece.error().code;
+      co_return request_failure_;
+    }
+    if (has_length && (piece->empty() || piece->size() > left)) {
+      request_failure_ = Errc::bad_framing;
+      co_return request_failure_;
+    }
+    if (piece->empty()) break;
+    left -= piece->size();
+    const Result<> sent = co_await client_.send_body(*piece);
+    if (!sent) co_return sent;
+    if (left != 0 && upload_share_.spend(piece->size())) {
+      co_await upload_share_.next_turn(next_turn_);
+      if (stop_upload_) co_return Errc::cancelled;
+    }
+  }
+  co_return co_await client_.end_body(request.trailers.all());
+}
+
+// The answer is over: nobody needs the rest of the body. A wait for the upstream ends at once, a
+// wait for the client when it sends or its time for progress is over.
+Task<> ProxyCall::end_upload() {
+  if (upload_ != Upload::running) co_return;
+  stop_upload_ = true;
+  connection_.stream->cancel(Errc::cancelled);
+  while (upload_ == Upload::running) co_await upload_ended_;
+}
+
+// --- the answer ----------------------------------------------------------------------------------
+
+Task<Result<>> ProxyCall::converse() {
+  const Result<> sent = co_await client_.flush();
+  // After a failed write there may still be an answer to read: it came before the request's end.
+  if (!sent && !client_.anything_sent()) co_return sent;
+  const Result<> head = co_await read_final_head();
+  if (!head) co_return head;
+  if (response_.status == 101) co_return co_await switch_protocols();
+  const Result<> passed = co_await pass_head();
+  if (!passed) co_return passed;
+  co_return co_await relay_body();
+}
+
+Task<Result<>> ProxyCall::read_final_head() {
+  int interim_answers = 0;
+  for (;;) {
+    const Result<http::HeadState> state =
+        parser_.next(connection_.input, response_, exchange_.arena);
+    if (!state) co_return state.error();
+    if (*state == http::HeadState::need_more) {
+      const Result<> more = co_await read_more_head();
+      if (!more) co_return more;
+      continue;
+    }
+    if (response_.status >= 200) co_return Result<>();
+    if (response_.status == 101) {
+      const bool accepted = accepts_upgrade(response_, upgrade_);
+      co_return accepted ? Result<>() : Result<>(Errc::bad_upstream_response);
+    }
+    if (++interim_answers > interim_answers_max) co_return Errc::bad_upstream_response;
+    const Result<> passed = co_await pass_interim();
+    if (!passed) co_return passed;
+  }
+}
+
+Task<Result<>> ProxyCall::read_more_head() {
+  const Result<> more = co_await client_.fill();
+  if (more) co_return more;
+  const Errc code = more.error().code;
+  if (code == Errc::timeout_response && upload_ == Upload::waiting_for_continue) {
+    start_upload();
+    co_return Result<>();
+  }
+  if (code == Errc::cancelled && request_failure_ == Errc::ok) client_failed_ = true;
+  const bool began = code == Errc::end_of_stream && parser_.started();
+  if (began) co_return Errc::upstream_truncated;
+  co_return more;
+}
+
+// 100 is for this server, which tells its client by reading the body; the others are passed on.
+Task<Result<>> ProxyCall::pass_interim() {
+  if (response_.status == 100) {
+    if (upload_ == Upload::waiting_for_continue) start_upload();
+    co_return Result<>();
+  }
+  clean_response_fields(response_.headers, false);
+  const Result<> sent = co_await exchange_.send_interim(response_);
+  if (!sent) client_failed_ = true;
+  co_return sent;
+}
+
+Task<Result<>> ProxyCall::pass_head() {
+  // To a client that asked by extended CONNECT, any 2xx would mean that the tunnel is there.
+  if (upgrade_.extended_connect && response_.status / 100 == 2) {
+    co_return Errc::bad_upstream_response;
+  }
+  clean_response_fields(response_.headers, response_.status == 426);
+  settings_.headers_down.apply(response_.headers, exchange_);
+  if (settings_.headers_down.removes(http::FieldId::server)) response_.server_header = false;
+  const Result<> sent = co_await exchange_.send_head(response_);
+  if (!sent) client_failed_ = true;
+  co_return sent;
+}
+
+// A piece is sent when it is known whether another follows, so that the last one can say so and a
+// small answer leaves with one write.
+Task<Result<>> ProxyCall::relay_body() {
+  http::H1BodyDecoder decoder(parser_.framing(), Side::upstream);
+  Bytes held;
+  for (;;) {
+    const Result<http::BodyPiece> piece =
+        decoder.next(connection_.input, response_.trailers, exchange_.arena);
+    const bool is_end = piece && decoder.done();
+    const bool is_data = piece && piece->state == http::BodyPiece::State::data;
+    if (!held.empty() && (is_data || !is_end)) {
+      const Result<> sent = co_await send_piece(held, http::Last::no);
+      if (!sent) co_return sent;
+      held = {};
+    }
+    if (!piece) co_return piece.error();
+    if (is_data) held = piece->data;
+    if (is_end) {
+      answer_complete_ = true;
+      ++connection_.answers;
+      co_return co_await send_piece(held, http::Last::yes);
+    }
+    if (is_data) continue;
+    const Result<> more = co_await read_more_body(decoder);
+    if (!more) co_return more;
+  }
+}
+
+// Reads on; before it waits, the client gets everything there is.
+Task<Result<>> ProxyCall::read_more_body(http::H1BodyDecoder& decoder) {
+  client_.restart_patience();
+  Result<> more = client_.try_fill();
+  if (!more && more.error() == Errc::would_block) {
+    const bool rest_is_small = parser_.framing().kind == http::BodyKind::length &&
+                               decoder.remaining() <= small_rest_bytes_max;
+    if (!rest_is_small) {
+      const Result<> flushed = co_await send_piece({}, http::Last::no);
+      if (!flushed) co_return flushed;
+    }
+    more = co_await client_.fill();
+  }
+  if (more) co_return more;
+  const Errc code = more.error().code;
+  if (code == Errc::cancelled && request_failure_ == Errc::ok) client_failed_ = true;
+  if (code == Errc::end_of_stream) co_return decoder.end_of_input();
+  co_return more;
+}
+
+Task<Result<>> ProxyCall::send_piece(Bytes piece, http::Last last) {
+  const Result<> sent = co_await exchange_.send_body(piece, last);
+  if (!sent) client_failed_ = true;
+  if (sent && last == http::Last::no && read_share_.spend(piece.size())) {
+    co_await read_share_.next_turn(next_turn_);
+  }
+  co_return sent;
+}
+
+// The upstream has agreed: both connections become one tunnel when this exchange is over.
+Task<Result<>> ProxyCall::switch_protocols() {
+  clean_response_fields(response_.headers, true);
+  if (upgrade_.extended_connect) {
+    response_.status = 200;
+    response_.headers.remove(http::FieldId::upgrade);
+    response_.headers.remove(http::FieldId::sec_websocket_accept);
+  } else {
+    response_.headers.add("Connection", "Upgrade", http::FieldId::connection);
+  }
+  settings_.headers_down.apply(response_.headers, exchange_);
+  exchange_.takeover =
+      std::make_unique<TunnelSession>(std::move(lease_), settings_.idle, next_turn_);
+  Result<> sent = co_await exchange_.send_head(response_);
+  if (sent) sent = co_await exchange_.send_body({}, http::Last::no);
+  if (!sent) client_failed_ = true;
+  co_return sent;
+}
+
+// --- the end -------------------------------------------------------------------------------------
+
+bool ProxyCall::judge_retry(Errc code) const noexcept {
+  if (!may_repeat_ || client_failed_ || upload_ != Upload::none) return false;
+  const bool died = code == Errc::end_of_stream || code == Errc::connection_reset;
+  if (!died || parser_.started()) return false;
+  if (!client_.anything_sent()) return true;
+  return !first_use_ && http::is_idempotent(exchange_.request.method);
+}
+
+// Tells the client what can be told. Returns success when that was an answer.
+Task<Result<>> ProxyCall::conclude_failure(Error error) {
+  if (request_failure_ != Errc::ok) {
+    if (exchange_.head_sent()) exchange_.reset(request_failure_);
+    co_return request_failure_;
+  }
+  if (client_failed_) {
+    exchange_.reset(error.code);
+    co_return error;
+  }
+  const UpstreamPool& pool = lease_.pool();
+  log::warn("upstream.failed", log::kv("upstream", pool.settings().text),
+            log::kv("address", connection_.address.to_string()), log::kv("error", error),
+            log::kv("detail", parser_.detail()), log::kv("host", exchange_.request.host),
+            log::kv("path", exchange_.request.path));
+  if (exchange_.head_sent()) {
+    // The client gets what there was, and sees that it is not all.
+    const Result<> flushed = co_await exchange_.send_body({}, http::Last::no);
+    exchange_.reset(flushed ? error.code : flushed.error().code);
+    co_return error;
+  }
+  co_return co_await answer_failure(exchange_, error, pool);
+}
+
+// Whether the connection is as it was before: the request sent to its end, the answer read to its
+// end, nothing behind it.
+bool ProxyCall::is_reusable() const noexcept {
+  const bool request_complete = upload_ == Upload::none || upload_ == Upload::complete;
+  return answer_complete_ && request_complete && !client_failed_ && parser_.keep_alive() &&
+         connection_.input.empty() && connection_.output.empty() &&
+         connection_.stream->failure() == Errc::ok;
+}
+
+}  // namespace portero::proxy

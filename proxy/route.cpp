@@ -1,0 +1,79 @@
+#include "proxy/route.hpp"
+
+#include "proxy/header_edits.hpp"
+#include "proxy/path_steps.hpp"
+
+namespace portero::proxy {
+namespace {
+
+std::string place_text(const conf::Where& where) {
+  if (where.line == 0) return {};
+  return where.file + ":" + std::to_string(where.line) + ": ";
+}
+
+std::string proxy_name(const conf::Proxy& proxy) {
+  std::string name = "proxy";
+  for (const conf::UpstreamAddress& address : proxy.to) {
+    name += (name.size() == 5 ? " " : ", ") + address.text;
+  }
+  return name;
+}
+
+std::string route_name(const conf::Route& route) {
+  if (route.proxy) return proxy_name(*route.proxy);
+  if (route.respond) return "respond " + std::to_string(route.respond->status);
+  if (route.redirect) return "redirect " + route.redirect->to;
+  return route.hub ? "hub" : "routes";
+}
+
+}  // namespace
+
+void Route::add_response_step(std::unique_ptr<const http::ResponseStep> step) {
+  response_steps.push_back(step.get());
+  owned_response_steps.push_back(std::move(step));
+}
+
+Explained<Route> build_route(const conf::Route& settings, HandlerFactory& factory) {
+  Route route;
+  route.where = settings.where;
+  route.name = route_name(settings);
+  route.log = !settings.log_off;
+  if (settings.match) route.matcher.emplace(*settings.match);
+  if (!settings.strip_prefix.empty()) {
+    route.request_steps.push_back(std::make_unique<StripPrefix>(settings.strip_prefix));
+  }
+  if (!settings.rewrite.empty()) {
+    route.request_steps.push_back(std::make_unique<Rewrite>(settings.rewrite));
+  }
+  if (!settings.headers.empty()) {
+    route.add_response_step(std::make_unique<ResponseHeaders>(settings.headers));
+  }
+  for (const conf::Route& inner : settings.routes) {
+    Explained<Route> built = build_route(inner, factory);
+    if (!built) return built.error();
+    route.routes.push_back(std::move(*built));
+  }
+  if (!route.routes.empty()) return route;
+  Explained<std::unique_ptr<http::Handler>> handler = factory.make_handler(settings);
+  if (!handler) return place_text(settings.where) + handler.error();
+  route.handler = std::move(*handler);
+  return route;
+}
+
+Explained<std::unique_ptr<Site>> build_site(const conf::Site& settings, std::size_t index,
+                                            HandlerFactory& factory) {
+  auto site = std::make_unique<Site>();
+  site->index = index;
+  for (const conf::SiteName& name : settings.names) {
+    site->name += (site->name.empty() ? "" : ", ") + name.text;
+  }
+  site->trusted_proxies = TrustedProxies(settings.trusted_proxies);
+  for (const conf::Route& inner : settings.routes) {
+    Explained<Route> built = build_route(inner, factory);
+    if (!built) return built.error();
+    site->routes.push_back(std::move(*built));
+  }
+  return site;
+}
+
+}  // namespace portero::proxy

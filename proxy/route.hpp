@@ -1,0 +1,74 @@
+// Route: one entry of a site's `routes`, compiled: conditions, steps on the request, one handler or
+// inner routes, steps on the response. Site: what all routes of a site block share.
+// Built when a worker adopts a configuration; immutable afterwards, but for what handlers keep.
+// Thread: the worker's. Owner: the Router.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "conf/config.hpp"
+#include "http/handler.hpp"
+#include "proxy/forwarded.hpp"
+#include "proxy/matchers.hpp"
+
+namespace portero::proxy {
+
+// Changes a request before its handler sees it.
+class RequestStep {
+ public:
+  virtual ~RequestStep() = default;
+  // Errors: bad_request; the client gets that status.
+  virtual Result<> apply(http::Exchange& exchange) const = 0;
+};
+
+struct Route {
+  conf::Where where;
+  std::string name;  // for explain: "proxy nginx:80", "respond 200"
+  std::optional<Matcher> matcher;  // none = always
+  std::vector<std::unique_ptr<const RequestStep>> request_steps;
+  std::vector<std::unique_ptr<const http::ResponseStep>> owned_response_steps;
+  std::vector<const http::ResponseStep*> response_steps;  // the same, as an Exchange wants them
+  std::unique_ptr<http::Handler> handler;                 // nullptr: `routes` decide
+  std::vector<Route> routes;
+  bool log = true;
+
+  void add_response_step(std::unique_ptr<const http::ResponseStep> step);
+};
+
+// Which requests of a site are the hub's although its routes would take them.
+class HubFilter {
+ public:
+  virtual ~HubFilter() = default;
+  virtual bool wants(const http::Request& request) const = 0;
+};
+
+struct Site {
+  std::size_t index = 0;  // in conf::Config::sites
+  std::string name;       // as written, for the log and explain
+  TrustedProxies trusted_proxies;
+  std::unique_ptr<const HubFilter> hub_filter;  // both or none
+  std::unique_ptr<http::Handler> hub;
+  std::vector<Route> routes;
+};
+
+// Makes the handlers of terminals; only the composition root knows all kinds.
+class HandlerFactory {
+ public:
+  virtual ~HandlerFactory() = default;
+  // The terminal of a route without inner routes. Errors: a sentence for people.
+  virtual Explained<std::unique_ptr<http::Handler>> make_handler(const conf::Route& route) = 0;
+};
+
+// Compiles a route and those inside it. Errors: what the factory says, with file and line.
+Explained<Route> build_route(const conf::Route& settings, HandlerFactory& factory);
+
+// Compiles a site but for its hub. Errors: as build_route.
+Explained<std::unique_ptr<Site>> build_site(const conf::Site& settings, std::size_t index,
+                                            HandlerFactory& factory);
+
+}  // namespace portero::proxy

@@ -1,0 +1,93 @@
+#include "proxy/upstream.hpp"
+
+#include <netdb.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace portero::proxy {
+namespace {
+
+constexpr std::uint16_t https_port = 443;
+constexpr std::uint16_t http_port = 80;
+constexpr std::size_t addresses_max = 64;
+
+}  // namespace
+
+std::string UpstreamSettings::key() const {
+  std::string key = tls ? "https " : "http ";
+  key += unix_path.empty() ? name() : "unix:" + unix_path;
+  if (tls) key += " " + server_name + " " + ca_file + (insecure ? " insecure" : "");
+  return key;
+}
+
+std::string UpstreamSettings::name() const {
+  return host.empty() ? std::string() : host + ":" + std::to_string(port);
+}
+
+std::string UpstreamSettings::host_field() const {
+  if (host.empty()) return server_name.empty() ? "localhost" : server_name;
+  const bool is_default = port == (tls ? https_port : http_port);
+  const bool is_bare_v6 = host.find(':') != std::string::npos && host.front() != '[';
+  const std::string name = is_bare_v6 ? "[" + host + "]" : host;
+  return is_default ? name : name + ":" + std::to_string(port);
+}
+
+UpstreamSettings upstream_settings(const conf::UpstreamAddress& address,
+                                   const conf::Proxy& proxy) {
+  UpstreamSettings settings;
+  settings.text = address.text;
+  settings.host = address.host;
+  settings.port = address.port;
+  settings.unix_path = address.unix_path;
+  settings.tls = address.tls;
+  settings.server_name = proxy.tls.server_name.empty() ? address.host : proxy.tls.server_name;
+  settings.ca_file = proxy.tls.ca;
+  settings.insecure = proxy.tls.insecure;
+  settings.idle = proxy.timeouts.idle;
+  settings.max_concurrent = proxy.max_concurrent;
+  return settings;
+}
+
+std::vector<net::SocketAddress> literal_addresses(const UpstreamSettings& settings) {
+  if (!settings.unix_path.empty()) {
+    const Result<net::SocketAddress> path = net::SocketAddress::from_unix_path(settings.unix_path);
+    if (path) return {*path};
+    return {};
+  }
+  const std::optional<IpAddress> ip = IpAddress::parse(settings.host);
+  if (ip) return {net::SocketAddress::from_ip(*ip, settings.port)};
+  return {};
+}
+
+std::vector<net::SocketAddress> resolve_blocking(const std::string& host, std::uint16_t port) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* list = nullptr;
+  const std::string service = std::to_string(port);
+  if (::getaddrinfo(host.c_str(), service.c_str(), &hints, &list) != 0) return {};
+  std::vector<net::SocketAddress> found;
+  for (const addrinfo* at = list; at != nullptr && found.size() < addresses_max;
+       at = at->ai_next) {
+    if (at->ai_family != AF_INET && at->ai_family != AF_INET6) continue;
+    net::SocketAddress address;
+    std::memcpy(&address.storage, at->ai_addr, at->ai_addrlen);
+    address.length = at->ai_addrlen;
+    const bool is_known = std::any_of(found.begin(), found.end(), [&](const auto& other) {
+      return same_address(other, address);
+    });
+    if (!is_known) found.push_back(address);
+  }
+  ::freeaddrinfo(list);
+  return found;
+}
+
+bool same_address(const net::SocketAddress& a, const net::SocketAddress& b) noexcept {
+  if (a.is_unix() || b.is_unix()) {
+    return a.length == b.length && std::memcmp(&a.storage, &b.storage, a.length) == 0;
+  }
+  return a.storage.ss_family == b.storage.ss_family && a.ip() == b.ip() && a.port() == b.port();
+}
+
+}  // namespace portero::proxy

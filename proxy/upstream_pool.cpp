@@ -1,0 +1,184 @@
+#include "proxy/upstream_pool.hpp"
+
+#include <poll.h>
+
+#include <algorithm>
+
+#include "base/assert.hpp"
+#include "base/log.hpp"
+
+namespace portero::proxy {
+namespace {
+
+constexpr Milliseconds sweep_period{1'000};
+constexpr std::int64_t avoid_ms = 2'000;  // how long a failed address or upstream comes last
+
+}  // namespace
+
+// --- one connection ------------------------------------------------------------------------------
+
+bool UpstreamConnection::is_stale(bool ask_kernel) {
+  if (ask_kernel) {
+    pollfd event{tcp->fd(), POLLIN | POLLRDHUP, 0};
+    if (::poll(&event, 1, 0) > 0 && (event.revents & ~POLLIN) != 0) return true;
+  }
+  // Costs no system call unless the loop has reported something. TLS may have tickets to take in.
+  char unasked = 0;
+  const Result<std::size_t> got = stream->try_read(MutableBytes(&unasked, 1));
+  return got || got.error() != Errc::would_block;
+}
+
+// --- Lease ---------------------------------------------------------------------------------------
+
+Lease::Lease(PoolRef pool) noexcept : pool_(std::move(pool)) { ++pool_->in_use_; }
+
+Lease::~Lease() {
+  if (pool_) pool_->end_use(std::move(connection_), keep_);
+}
+
+// --- the pool ------------------------------------------------------------------------------------
+
+Explained<PoolRef> UpstreamPool::create(net::Loop& loop, UpstreamSettings settings) {
+  std::unique_ptr<net::ClientContext> tls;
+  if (settings.tls) {
+    net::ClientOptions options;
+    options.ca_file = settings.ca_file;
+    options.insecure = settings.insecure;
+    Explained<std::unique_ptr<net::ClientContext>> made = net::ClientContext::create(options);
+    if (!made) return settings.text + ": " + made.error();
+    tls = std::move(*made);
+  }
+  return PoolRef(new UpstreamPool(loop, std::move(settings), std::move(tls)));
+}
+
+UpstreamPool::UpstreamPool(net::Loop& loop, UpstreamSettings settings,
+                           std::unique_ptr<net::ClientContext> tls)
+    : loop_(loop),
+      settings_(std::move(settings)),
+      host_field_(settings_.host_field()),
+      tls_(std::move(tls)),
+      sweep_timer_(&sweep, this) {
+  for (const net::SocketAddress& address : literal_addresses(settings_)) {
+    addresses_.push_back({address});
+    is_literal_ = true;
+  }
+  idle_.reserve(idle_connections_max);
+}
+
+std::optional<Lease> UpstreamPool::take_idle(bool ask_kernel) {
+  if (is_full()) return std::nullopt;
+  while (!idle_.empty()) {
+    Connection connection = std::move(idle_.back());
+    idle_.pop_back();
+    if (connection->is_stale(ask_kernel)) continue;
+    Lease lease{PoolRef(this)};
+    lease.connection_ = std::move(connection);
+    return lease;
+  }
+  return std::nullopt;
+}
+
+Task<Result<Lease>> UpstreamPool::connect(Milliseconds timeout) {
+  if (is_full()) co_return Errc::upstream_pool_full;
+  Lease lease{PoolRef(this)};
+  Error last = Errc::name_not_found;
+  const std::size_t first = first_address();
+  const std::size_t tries = std::min(addresses_.size(), connect_tries_max);
+  for (std::size_t i = 0; i < tries && !addresses_.empty(); ++i) {
+    const std::size_t index = (first + i) % addresses_.size();
+    const net::SocketAddress address = addresses_[index].where;
+    Result<Connection> connected = co_await connect_to(address, timeout);
+    if (connected) {
+      avoid_until_ms_ = 0;
+      lease.connection_ = std::move(*connected);
+      co_return std::move(lease);
+    }
+    last = connected.error();
+    log::debug("upstream.connect_failed", log::kv("upstream", settings_.text),
+               log::kv("address", address.to_string()), log::kv("error", last));
+    for (Address& failed : addresses_) {
+      if (!same_address(failed.where, address)) continue;
+      failed.avoid_until_ms = coarse_clock().monotonic_ms + avoid_ms;
+    }
+  }
+  avoid_until_ms_ = coarse_clock().monotonic_ms + avoid_ms;
+  co_return last;
+}
+
+Task<Result<UpstreamPool::Connection>> UpstreamPool::connect_to(net::SocketAddress address,
+                                                                Milliseconds timeout) {
+  Result<std::unique_ptr<net::TcpStream>> dialled = co_await net::dial(loop_, address, timeout);
+  if (!dialled) co_return dialled.error();
+  auto connection = std::make_unique<UpstreamConnection>();
+  connection->address = address;
+  connection->tcp = dialled->get();
+  if (tls_ == nullptr) {
+    connection->stream = std::move(*dialled);
+    co_return std::move(connection);
+  }
+  Result<std::unique_ptr<net::TlsStream>> secured = co_await net::connect_tls(
+      std::move(*dialled), *tls_, settings_.server_name, loop_.timers(), timeout);
+  if (!secured) co_return secured.error();
+  connection->tcp = &(*secured)->tcp();
+  connection->stream = std::move(*secured);
+  co_return std::move(connection);
+}
+
+// The next address in turn that has not just failed.
+std::size_t UpstreamPool::first_address() noexcept {
+  if (addresses_.empty()) return 0;
+  const std::int64_t now_ms = coarse_clock().monotonic_ms;
+  for (std::size_t i = 0; i < addresses_.size(); ++i) {
+    const std::size_t index = (next_address_ + i) % addresses_.size();
+    if (addresses_[index].avoid_until_ms > now_ms) continue;
+    next_address_ = index + 1;
+    return index;
+  }
+  return next_address_++ % addresses_.size();
+}
+
+bool UpstreamPool::failed_lately() const noexcept {
+  return avoid_until_ms_ > coarse_clock().monotonic_ms;
+}
+
+void UpstreamPool::set_addresses(const std::vector<net::SocketAddress>& addresses) {
+  if (is_literal_) return;
+  addresses_.clear();
+  for (const net::SocketAddress& address : addresses) addresses_.push_back({address});
+  std::erase_if(idle_, [&](const Connection& connection) {
+    return std::none_of(addresses.begin(), addresses.end(), [&](const auto& address) {
+      return same_address(address, connection->address);
+    });
+  });
+}
+
+void UpstreamPool::set_limits(Milliseconds idle, unsigned max_concurrent) noexcept {
+  settings_.idle = idle;
+  settings_.max_concurrent = max_concurrent;
+}
+
+void UpstreamPool::end_use(Connection connection, bool keep) {
+  PORTERO_ASSERT(in_use_ > 0);
+  --in_use_;
+  if (!keep || idle_.size() >= idle_connections_max) return;
+  PORTERO_ASSERT(connection->input.empty() && connection->output.empty());
+  connection->input.release();
+  connection->output.release();
+  connection->idle_since_ms = coarse_clock().monotonic_ms;
+  idle_.push_back(std::move(connection));
+  if (!sweep_timer_.armed()) sweep_timer_.arm(loop_.timers(), sweep_period);
+}
+
+// Closes what the upstream has closed and what was idle for too long.
+void UpstreamPool::sweep(void* self) {
+  auto& pool = *static_cast<UpstreamPool*>(self);
+  const std::int64_t now_ms = coarse_clock().monotonic_ms;
+  const std::int64_t idle_ms = pool.settings_.idle.count();
+  std::erase_if(pool.idle_, [&](const Connection& connection) {
+    const bool expired = idle_ms != 0 && now_ms - connection->idle_since_ms >= idle_ms;
+    return expired || connection->is_stale(false);
+  });
+  if (!pool.idle_.empty()) pool.sweep_timer_.arm(pool.loop_.timers(), sweep_period);
+}
+
+}  // namespace portero::proxy

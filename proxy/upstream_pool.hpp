@@ -1,0 +1,125 @@
+// UpstreamPool: the connections of one worker to one upstream. Idle ones are kept and used again,
+// the latest first, so that few stay open when little is to do. The pool outlives configurations:
+// handlers, leases and the PoolSet share it.
+// Thread: the worker's. Limits: idle_connections_max idle, settings.max_concurrent in use.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include <boost/smart_ptr/intrusive_ptr.hpp>
+#include <boost/smart_ptr/intrusive_ref_counter.hpp>
+
+#include "base/buffer.hpp"
+#include "base/timer_wheel.hpp"
+#include "net/tls_stream.hpp"
+#include "proxy/upstream.hpp"
+
+namespace portero::proxy {
+
+class UpstreamPool;
+using PoolRef = boost::intrusive_ptr<UpstreamPool>;
+
+struct UpstreamConnection {
+  std::unique_ptr<net::ByteStream> stream;
+  net::TcpStream* tcp = nullptr;  // the stream, or what lies under it
+  net::SocketAddress address;
+  Buffer input;   // read, not parsed yet; empty while idle
+  Buffer output;  // encoded, not sent yet; empty while idle
+  std::uint64_t answers = 0;  // received over this connection so far
+  std::int64_t idle_since_ms = 0;
+
+  // Whether the upstream has closed it or said something unasked. `ask_kernel` also sees what the
+  // loop has not reported yet, for one system call.
+  bool is_stale(bool ask_kernel);
+};
+
+// A connection in use. Its end gives the connection back or closes it.
+class Lease {
+ public:
+  explicit Lease(PoolRef pool) noexcept;  // without a connection: counts one that is being made
+  Lease(Lease&&) noexcept = default;
+  Lease& operator=(Lease&&) = delete;
+  ~Lease();
+
+  UpstreamConnection& connection() noexcept { return *connection_; }
+  UpstreamPool& pool() noexcept { return *pool_; }
+  // Its end shall give the connection back: the answer was read to its end, nothing is under way.
+  void keep() noexcept { keep_ = true; }
+
+ private:
+  friend class UpstreamPool;
+  PoolRef pool_;
+  std::unique_ptr<UpstreamConnection> connection_;
+  bool keep_ = false;
+};
+
+class UpstreamPool
+    : public boost::intrusive_ref_counter<UpstreamPool, boost::thread_unsafe_counter> {
+ public:
+  // Errors: a sentence for people when the CA file cannot be used.
+  static Explained<PoolRef> create(net::Loop& loop, UpstreamSettings settings);
+  UpstreamPool(const UpstreamPool&) = delete;
+  UpstreamPool& operator=(const UpstreamPool&) = delete;
+
+  // An idle connection, or nothing. `ask_kernel`: for requests that must not meet a dead one.
+  std::optional<Lease> take_idle(bool ask_kernel);
+  // A new connection; every address is tried, starting with another one each time.
+  // Errors: name_not_found (no address yet), upstream_pool_full, connection_refused,
+  //   host_unreachable, timeout_connect, too_many_descriptors, tls_certificate, tls_handshake, …
+  // Units: the timeout is for each address. Limits: connect_tries_max addresses.
+  Task<Result<Lease>> connect(Milliseconds timeout);
+
+  // Replaces what a name resolves to; idle connections to other addresses are closed. Does nothing
+  // for a literal address.
+  void set_addresses(const std::vector<net::SocketAddress>& addresses);
+  // Takes over limits from a new configuration.
+  void set_limits(Milliseconds idle, unsigned max_concurrent) noexcept;
+  void close_idle() noexcept { idle_.clear(); }
+
+  const UpstreamSettings& settings() const noexcept { return settings_; }
+  const std::string& host_field() const noexcept { return host_field_; }
+  net::Loop& loop() const noexcept { return loop_; }
+  unsigned in_use() const noexcept { return in_use_; }
+  bool has_address() const noexcept { return !addresses_.empty(); }
+  std::size_t idle_count() const noexcept { return idle_.size(); }
+  bool is_full() const noexcept {
+    return settings_.max_concurrent != 0 && in_use_ >= settings_.max_concurrent;
+  }
+  // The last attempt to connect failed, a moment ago: others are tried first.
+  bool failed_lately() const noexcept;
+
+ private:
+  friend class Lease;
+  struct Address {
+    net::SocketAddress where;
+    std::int64_t avoid_until_ms = 0;
+  };
+  using Connection = std::unique_ptr<UpstreamConnection>;
+
+  UpstreamPool(net::Loop& loop, UpstreamSettings settings,
+               std::unique_ptr<net::ClientContext> tls);
+  void end_use(Connection connection, bool keep);
+  Task<Result<Connection>> connect_to(net::SocketAddress address, Milliseconds timeout);
+  std::size_t first_address() noexcept;
+  static void sweep(void* self);
+
+  static constexpr std::size_t connect_tries_max = 4;
+
+  net::Loop& loop_;
+  UpstreamSettings settings_;
+  const std::string host_field_;
+  std::unique_ptr<net::ClientContext> tls_;
+  bool is_literal_ = false;
+  std::vector<Address> addresses_;
+  std::size_t next_address_ = 0;
+  std::int64_t avoid_until_ms_ = 0;
+  std::vector<Connection> idle_;  // the latest last
+  unsigned in_use_ = 0;
+  Timer sweep_timer_;
+};
+
+}  // namespace portero::proxy
