@@ -1,0 +1,38 @@
+// Gets the certificate of every site ready: files of the user, or the internal CA. Public names use
+// the internal CA's until a public authority is configured for them.
+// Thread: control.
+#pragma once
+
+#include <ctime>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "acme/internal_ca.hpp"
+#include "conf/config.hpp"
+#include "net/certificate_store.hpp"
+
+namespace portero {
+
+// A file as it was when it was read; a difference means that it has changed.
+struct FileStamp {
+  std::string path;
+  std::int64_t modified_ns = 0;
+  std::uint64_t inode = 0;
+  std::int64_t size = -1;  // -1: not there
+
+  static FileStamp of(const std::string& path);
+  friend bool operator==(const FileStamp&, const FileStamp&) = default;
+};
+
+struct CertificateSet {
+  std::shared_ptr<const net::CertificateStore> store;
+  std::vector<FileStamp> files;  // of the user, to be watched
+  std::vector<std::string> warnings;
+};
+
+// Throws std::runtime_error naming the site and the file when a certificate cannot be had.
+CertificateSet collect_certificates(const conf::Config& config, acme::InternalCa& ca,
+                                    std::time_t now);
+
+}  // namespace portero

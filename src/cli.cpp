@@ -1,0 +1,186 @@
+#include "cli.hpp"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <stdexcept>
+#include <string>
+
+#include <CLI/CLI.hpp>
+#include <boost/json.hpp>
+#include <fmt/format.h>
+
+#include "admin.hpp"
+#include "conf/keys.hpp"
+#include "conf/load.hpp"
+#include "conf/schema.hpp"
+#include "explain.hpp"
+#include "server.hpp"
+#include "status.hpp"
+#include "trust.hpp"
+
+namespace portero {
+namespace {
+
+constexpr int exit_done = 0;
+constexpr int exit_failed = 1;
+constexpr int exit_usage = 2;
+constexpr const char* system_config_path = "/etc/portero/portero.yaml";
+
+struct Options {
+  std::string config_path;
+  std::string admin_path;
+  std::string env_file;
+  std::string url;
+  std::string host;
+  bool json = false;
+  bool replace = false;
+};
+
+// ./portero.yaml where there is one, else the service's.
+std::string default_config_path() {
+  return std::filesystem::exists("portero.yaml") ? "portero.yaml" : system_config_path;
+}
+
+std::shared_ptr<const conf::Config> load_or_explain(const std::string& path) {
+  conf::LoadResult loaded = conf::load_config(path, {conf::process_environment()});
+  for (const conf::Problem& warning : loaded.warnings) {
+    fmt::print(stderr, "warning: {}\n", conf::format_problem(warning));
+  }
+  for (const conf::Problem& problem : loaded.errors) {
+    fmt::print(stderr, "{}\n", conf::format_problem(problem));
+  }
+  if (!loaded.config) {
+    fmt::print(stderr, "{} {} in {}\n", loaded.errors.size(),
+               loaded.errors.size() == 1 ? "error" : "errors", path);
+  }
+  return loaded.config;
+}
+
+int check(const Options& options) {
+  const auto config = load_or_explain(options.config_path);
+  if (!config) return exit_failed;
+  fmt::print("{}: valid, {} {}\n", options.config_path, config->sites.size(),
+             config->sites.size() == 1 ? "site" : "sites");
+  return exit_done;
+}
+
+// The socket of the running server: as told, or as the site file says; an invalid file must not
+// keep anybody from stopping the server, so then the default is tried.
+std::string admin_path(const Options& options) {
+  if (!options.admin_path.empty()) return admin_socket_path(options.admin_path);
+  const conf::LoadResult loaded = conf::load_config(options.config_path, {conf::process_environment()});
+  return admin_socket_path(loaded.config ? loaded.config->admin : conf::Config().admin);
+}
+
+int call_server(const Options& options, std::string_view command) {
+  const std::string text =
+      admin_call(admin_path(options), fmt::format(R"({{"command":"{}"}})", command));
+  const boost::json::object answer = boost::json::parse(text).as_object();
+  if (!answer.at("ok").as_bool()) {
+    fmt::print(stderr, "{}\n", std::string_view(answer.at("error").as_string()));
+    return exit_failed;
+  }
+  if (command != "status") {
+    fmt::print("{}\n", std::string_view(answer.at("text").as_string()));
+  } else {
+    fmt::print("{}", options.json ? text : status_text(text));
+  }
+  return exit_done;
+}
+
+int explain(const Options& options) {
+  const auto config = load_or_explain(options.config_path);
+  if (!config) return exit_failed;
+  fmt::print("{}", explain_url(*config, options.url));
+  return exit_done;
+}
+
+int keys(const Options& options) {
+  const conf::EnvLines lines = conf::make_keys(options.host);
+  if (options.env_file.empty()) {
+    fmt::print("{}", conf::format_keys(lines));
+    return exit_done;
+  }
+  const conf::EnvWritten written = conf::update_env_file(
+      options.env_file, lines, options.replace ? conf::Overwrite::yes : conf::Overwrite::no);
+  if (!written.ok) {
+    fmt::print(stderr, "{}\n", written.message);
+    return exit_failed;
+  }
+  fmt::print("{}: written\n", options.env_file);
+  return exit_done;
+}
+
+int trust(const Options& options) {
+  const auto config = load_or_explain(options.config_path);
+  if (!config) return exit_failed;
+  fmt::print("{}", trust_internal_root(config->storage));
+  return exit_done;
+}
+
+}  // namespace
+
+int run_command_line(int argc, char** argv) {
+  CLI::App app("portero: HTTPS, reverse proxy and Pusher channels in one process");
+  app.require_subcommand(1);
+  Options options;
+  options.config_path = default_config_path();
+  int status = exit_done;
+  const auto add = [&](const char* name, const char* help, auto action) {
+    CLI::App* command = app.add_subcommand(name, help);
+    command->callback([&status, &options, action] { status = action(options); });
+    return command;
+  };
+  const auto with_config = [&](CLI::App* command) {
+    command->add_option("--config,-c", options.config_path, "the site file")
+        ->capture_default_str();
+    return command;
+  };
+  const auto with_admin = [&](CLI::App* command) {
+    with_config(command)->add_option("--admin", options.admin_path,
+                                     "admin socket of the running server, e.g. unix:/run/x.sock");
+    return command;
+  };
+  with_config(add("run", "serve until stopped", [](const Options& o) {
+    return run_server(o.config_path);
+  }));
+  with_config(add("check", "validate the site file and print every error", check));
+  with_admin(add("reload", "make the running server read its site file again",
+                 [](const Options& o) { return call_server(o, "reload"); }));
+  with_admin(add("stop", "drain and stop the running server",
+                 [](const Options& o) { return call_server(o, "stop"); }));
+  with_admin(add("status", "listeners, sites, certificates, upstreams, hub counts",
+                 [](const Options& o) { return call_server(o, "status"); }))
+      ->add_flag("--json", options.json, "print JSON");
+  with_config(add("explain", "tell which route a URL takes and why", explain))
+      ->add_option("url", options.url, "e.g. https://api.example.com/users?page=2")
+      ->required();
+  CLI::App* keys_command =
+      add("keys", "make a new REVERB_APP_ID, _KEY and _SECRET with their VITE_ lines", keys);
+  keys_command->add_option("--env", options.env_file, "write them into this .env file");
+  keys_command->add_option("--host", options.host,
+                           "public name of the hub, for VITE_REVERB_HOST, _PORT and _SCHEME");
+  keys_command->add_flag("--replace", options.replace, "overwrite keys that the file has already");
+  add("schema", "print the JSON Schema of the site file", [](const Options&) {
+    fmt::print("{}\n", conf::json_schema());
+    return exit_done;
+  });
+  with_config(add("trust", "install the internal CA's root into the system's store", trust));
+  add("version", "print the version", [](const Options&) {
+    fmt::print("portero {}\n", PORTERO_VERSION);
+    return exit_done;
+  });
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& wrong) {
+    const int shown = app.exit(wrong);
+    return shown == 0 ? exit_done : exit_usage;
+  } catch (const std::exception& failed) {
+    fmt::print(stderr, "portero: {}\n", failed.what());
+    return exit_failed;
+  }
+  return status;
+}
+
+}  // namespace portero

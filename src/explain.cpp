@@ -1,0 +1,110 @@
+#include "explain.hpp"
+
+#include <stdexcept>
+
+#include <fmt/format.h>
+
+#include "http/exchange.hpp"
+#include "snapshot.hpp"
+
+namespace portero {
+namespace {
+
+// An exchange that only carries a request.
+class RequestOnly final : public http::Exchange {
+ public:
+  using http::Exchange::Exchange;
+  Task<Result<Bytes>> read_body() override { co_return Bytes(); }
+  Task<Result<>> send_interim(http::Response&) override { co_return Errc::cancelled; }
+  Task<Result<>> send_body(Bytes, http::Last) override { co_return Errc::cancelled; }
+  void reset(Errc) noexcept override {}
+  bool client_gone() const noexcept override { return false; }
+
+ protected:
+  Task<Result<>> write_head(http::Response&) override { co_return Errc::cancelled; }
+};
+
+class NoHandler final : public http::Handler {
+ public:
+  Task<Result<>> handle(http::Exchange&) override { co_return Errc::cancelled; }
+};
+
+// By the configuration alone: without a running hub, an app is known when it is configured.
+class ConfiguredHub final : public proxy::HubFilter {
+ public:
+  bool wants(const http::Request& request) const override {
+    return request.path.starts_with("/app/") || request.path.starts_with("/apps/");
+  }
+};
+
+class ExplainParts final : public SiteParts, private proxy::HandlerFactory {
+ public:
+  proxy::HandlerFactory& factory() override { return *this; }
+  void add_hub(proxy::Site& site, const conf::HubRef&) override {
+    site.hub_filter = std::make_unique<ConfiguredHub>();
+    site.hub = std::make_unique<NoHandler>();
+  }
+
+ private:
+  Explained<std::unique_ptr<http::Handler>> make_handler(const conf::Route&) override {
+    return std::make_unique<NoHandler>();
+  }
+};
+
+struct ParsedUrl {
+  bool tls = true;
+  std::string authority;
+  std::string target;
+  std::uint16_t port = 0;
+};
+
+ParsedUrl parse_url(const conf::Config& config, std::string_view url) {
+  ParsedUrl parsed;
+  if (url.starts_with("http://")) {
+    parsed.tls = false;
+    url.remove_prefix(7);
+  } else if (url.starts_with("https://")) {
+    url.remove_prefix(8);
+  } else if (url.find("://") != std::string_view::npos) {
+    throw std::runtime_error("explain takes an http:// or https:// URL");
+  }
+  const std::size_t slash = std::min(url.find('/'), url.size());
+  parsed.authority = url.substr(0, slash);
+  parsed.target = slash == url.size() ? "/" : std::string(url.substr(slash));
+  parsed.port = parsed.tls ? config.https_port : config.http_port;
+  const std::size_t colon = parsed.authority.rfind(':');
+  if (colon != std::string::npos && parsed.authority.back() != ']') {
+    const std::optional<std::uint64_t> port = parse_decimal(parsed.authority.substr(colon + 1));
+    if (!port || *port == 0 || *port > 65535) {
+      throw std::runtime_error("the URL has no valid port after \":\"");
+    }
+    parsed.port = static_cast<std::uint16_t>(*port);
+  }
+  return parsed;
+}
+
+}  // namespace
+
+std::string explain_url(const conf::Config& config, std::string_view url) {
+  const ParsedUrl parsed = parse_url(config, url);
+  proxy::Router router;
+  ExplainParts parts;
+  fill_router(router, config, parts);
+
+  http::ConnectionInfo connection;
+  connection.peer = *IpAddress::parse("127.0.0.1");
+  connection.local_port = parsed.port;
+  connection.tls = parsed.tls;
+  RequestOnly exchange(connection);
+  http::Request& request = exchange.request;
+  request.method_text = "GET";
+  request.scheme = parsed.tls ? "https" : "http";
+  request.authority = parsed.authority;
+  request.target = parsed.target;
+  if (http::normalise_target(request, exchange.arena) != http::TargetCheck::ok) {
+    throw std::runtime_error(fmt::format("\"{}\" is not a valid host and path", url));
+  }
+  return router.explain(exchange);
+}
+
+}  // namespace portero

@@ -1,0 +1,50 @@
+// A Generation is one successfully loaded configuration and all that control has made ready for it:
+// certificates, log sinks, the listeners it needs, resolved upstream names. Workers adopt it as a
+// whole; the old one lives on until its last exchange has ended.
+// Thread: built by control, immutable afterwards, shared by all.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/log_file.hpp"
+#include "conf/config.hpp"
+#include "listener_plan.hpp"
+#include "net/certificate_store.hpp"
+#include "net/dial.hpp"
+
+namespace portero {
+
+// "host:port" of an upstream -> where to connect to now. Names that do not resolve are absent.
+using ResolvedNames = std::map<std::string, std::vector<net::SocketAddress>>;
+
+struct AccessLog {
+  std::shared_ptr<log::FileSink> sink;  // nullptr = off
+  log::Format format = log::Format::json;
+};
+
+struct Generation {
+  std::uint64_t number = 0;
+  std::shared_ptr<const conf::Config> config;
+  std::vector<ListenerSpec> listeners;
+  std::vector<AccessLog> access_logs;  // one per site
+  std::shared_ptr<const net::CertificateStore> certificates;
+  std::shared_ptr<const ResolvedNames> names;
+};
+
+// Every upstream of the configuration that has a name to look up, as host and port.
+std::vector<std::pair<std::string, std::uint16_t>> upstream_names(const conf::Config& config);
+
+// Looks up all names, several at a time, and returns what was found within `wait_max`; look-ups
+// that take longer are given up for this time.
+ResolvedNames resolve_names(const std::vector<std::pair<std::string, std::uint16_t>>& names,
+                            std::chrono::milliseconds wait_max);
+
+// Opens the access log of each site; sites with the same file share a sink, and sinks of `previous`
+// are kept. Throws std::system_error naming the file.
+std::vector<AccessLog> open_access_logs(const conf::Config& config, const Generation* previous);
+
+}  // namespace portero

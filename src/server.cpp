@@ -1,0 +1,355 @@
+#include "server.hpp"
+
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <ctime>
+#include <latch>
+#include <set>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+#include <boost/json.hpp>
+#include <fmt/format.h>
+
+#include "admin.hpp"
+#include "base/log.hpp"
+#include "certificates.hpp"
+#include "conf/load.hpp"
+#include "control.hpp"
+#include "generation.hpp"
+#include "hub/hub.hpp"
+#include "status.hpp"
+#include "systemd_notify.hpp"
+#include "worker.hpp"
+
+namespace portero {
+namespace {
+
+constexpr std::chrono::milliseconds log_flush_period{200};
+constexpr std::chrono::milliseconds file_check_period{1'000};
+constexpr std::chrono::minutes certificate_check_period{10};
+constexpr std::chrono::milliseconds name_lookup_wait_max{3'000};
+constexpr std::chrono::milliseconds drain_check_period{50};
+
+// Raises the soft limit of open files to the hard one and returns it. One socket is one file.
+std::uint64_t raise_descriptor_limit() {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  return limit.rlim_cur;
+}
+
+// Without IPv6 in the kernel, "[::]" of the default `bind` is left out instead of refused.
+bool has_ipv6() {
+  const Fd probe(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  return probe.is_open();
+}
+
+void apply_log_settings(const conf::Config& config) {
+  const bool console = config.log_format == "console" ||
+                       (config.log_format == "auto" && ::isatty(STDERR_FILENO) == 1);
+  log::set_format(console ? log::Format::console : log::Format::json);
+  log::set_level(config.log_level == "debug"   ? LogLevel::debug
+                 : config.log_level == "warn"  ? LogLevel::warn
+                 : config.log_level == "error" ? LogLevel::error
+                                               : LogLevel::info);
+}
+
+std::string format_problems(const std::vector<conf::Problem>& problems) {
+  std::string text;
+  for (const conf::Problem& problem : problems) text += conf::format_problem(problem) + "\n";
+  return text;
+}
+
+class Server {
+ public:
+  explicit Server(std::string config_path) : config_path_(std::move(config_path)) {}
+
+  int run();
+
+ private:
+  using SharedConfig = std::shared_ptr<const conf::Config>;
+
+  SharedConfig load();
+  void start_workers(const conf::Config& config);
+  std::shared_ptr<const Generation> prepare(SharedConfig config);
+  void adopt(std::shared_ptr<const Generation> next);
+  void call_workers(const Worker::Call& call);
+  void start_periodic_work();
+  void flush_access_logs();
+  void refresh_certificates(std::string_view reason);
+  void refresh_names();
+  void check_files();
+  std::string reload();
+  void warn_about_fixed_settings(const conf::Config& next) const;
+  void drain();
+  std::string answer(std::string_view request);
+
+  std::string config_path_;
+  Control control_;
+  std::unique_ptr<hub::Hub> hub_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::atomic<std::size_t> workers_running_{0};
+  std::unique_ptr<acme::InternalCa> ca_;
+  std::shared_ptr<const net::TicketKeys> ticket_keys_ = net::TicketKeys::make();
+  std::shared_ptr<const Generation> generation_;
+  std::vector<FileStamp> watched_;
+  std::string last_reload_;
+  std::uint64_t descriptor_limit_ = 0;
+  std::int64_t started_unix_ms_ = 0;
+  bool draining_ = false;
+};
+
+// Start, in order: what can fail without anybody noticing comes first, READY comes last.
+int Server::run() {
+  coarse_clock().update();
+  started_unix_ms_ = coarse_clock().unix_ms;
+  descriptor_limit_ = raise_descriptor_limit();
+  const SharedConfig config = load();
+  apply_log_settings(*config);
+  ca_ = std::make_unique<acme::InternalCa>(
+      acme::InternalCa::open(config->storage, std::time(nullptr)));
+  start_workers(*config);
+  try {
+    adopt(prepare(config));
+    control_.serve_admin(admin_socket_path(config->admin),
+                         [this](std::string_view request) { return answer(request); });
+  } catch (...) {
+    call_workers([](Worker& worker) { worker.begin_drain(Milliseconds(0)); });
+    workers_.clear();
+    throw;
+  }
+  control_.on_hang_up([this] { reload(); });
+  control_.on_terminate([this] { drain(); });
+  start_periodic_work();
+  log::info("server.started", log::kv("version", PORTERO_VERSION),
+            log::kv("config", config_path_), log::kv("workers", workers_.size()),
+            log::kv("open_files_max", descriptor_limit_));
+  notify_systemd("READY=1");
+  control_.run();
+  workers_.clear();
+  flush_access_logs();
+  log::info("server.stopped");
+  return 0;
+}
+
+Server::SharedConfig Server::load() {
+  conf::LoadResult loaded = conf::load_config(config_path_, {conf::process_environment()});
+  if (!loaded.config) throw std::runtime_error(format_problems(loaded.errors));
+  for (const conf::Problem& warning : loaded.warnings) {
+    log::warn("config.warning", log::kv("text", conf::format_problem(warning)));
+  }
+  return loaded.config;
+}
+
+void Server::start_workers(const conf::Config& config) {
+  const unsigned count =
+      config.threads != 0 ? config.threads : std::max(1u, std::thread::hardware_concurrency());
+  hub_ = std::make_unique<hub::Hub>(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    workers_.push_back(std::make_unique<Worker>(i, *hub_));
+    workers_.back()->set_ticket_keys(ticket_keys_);
+  }
+  for (const std::unique_ptr<Worker>& worker : workers_) worker->start();
+}
+
+// Everything that can fail happens here, before anybody has seen the new configuration.
+std::shared_ptr<const Generation> Server::prepare(SharedConfig config) {
+  auto next = std::make_shared<Generation>();
+  next->number = generation_ ? generation_->number + 1 : 1;
+  next->config = config;
+  next->listeners = plan_listeners(*config);
+  if (!has_ipv6()) {
+    std::erase_if(next->listeners, [](const ListenerSpec& spec) { return spec.address == "[::]"; });
+  }
+  next->access_logs = open_access_logs(*config, generation_.get());
+  CertificateSet certificates = collect_certificates(*config, *ca_, std::time(nullptr));
+  for (const std::string& warning : certificates.warnings) {
+    log::warn("tls.certificate_warning", log::kv("text", warning));
+  }
+  next->certificates = certificates.store;
+  watched_ = std::move(certificates.files);
+  next->names = std::make_shared<ResolvedNames>(
+      resolve_names(upstream_names(*config), name_lookup_wait_max));
+  return next;
+}
+
+void Server::adopt(std::shared_ptr<const Generation> next) {
+  const std::vector<ListenerSpec> none;
+  const std::vector<ListenerSpec>& old = generation_ ? generation_->listeners : none;
+  std::vector<std::vector<BoundListener>> added(workers_.size());
+  for (const ListenerSpec& spec : next->listeners) {
+    if (std::binary_search(old.begin(), old.end(), spec)) continue;
+    Explained<std::vector<Fd>> sockets =
+        net::open_listeners(spec.address, spec.port, static_cast<unsigned>(workers_.size()));
+    if (!sockets) throw std::runtime_error(sockets.error());
+    for (std::size_t i = 0; i < workers_.size(); ++i) {
+      added[i].push_back({spec, std::move((*sockets)[i])});
+    }
+  }
+  std::latch adopted(static_cast<std::ptrdiff_t>(workers_.size()));
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    auto sockets = std::make_shared<std::vector<BoundListener>>(std::move(added[i]));
+    workers_[i]->post([&adopted, next, sockets](Worker& worker) {
+      worker.adopt(next, std::move(*sockets));
+      adopted.count_down();
+    });
+  }
+  adopted.wait();
+  generation_ = std::move(next);
+}
+
+void Server::call_workers(const Worker::Call& call) {
+  for (const std::unique_ptr<Worker>& worker : workers_) worker->post(call);
+}
+
+void Server::start_periodic_work() {
+  control_.every(log_flush_period, [this] { flush_access_logs(); });
+  control_.every(file_check_period, [this] { check_files(); });
+  control_.every(certificate_check_period, [this] { refresh_certificates("renewal"); });
+  control_.every(net::TicketKeys::lifetime, [this] {
+    ticket_keys_ = net::TicketKeys::rotate(*ticket_keys_);
+    call_workers([keys = ticket_keys_](Worker& worker) { worker.set_ticket_keys(keys); });
+  });
+  control_.every(std::chrono::seconds(30), [this] { refresh_names(); });
+}
+
+void Server::flush_access_logs() {
+  for (const AccessLog& log : generation_->access_logs) {
+    if (log.sink) log.sink->flush();
+  }
+}
+
+// Renews what the internal CA issued and reads the users' files again; what cannot be had now stays
+// as it was.
+void Server::refresh_certificates(std::string_view reason) {
+  try {
+    CertificateSet fresh =
+        collect_certificates(*generation_->config, *ca_, std::time(nullptr));
+    watched_ = std::move(fresh.files);
+    auto next = std::make_shared<Generation>(*generation_);
+    next->certificates = fresh.store;
+    generation_ = next;
+    call_workers(
+        [store = fresh.store](Worker& worker) { worker.set_certificates(store); });
+    log::info("tls.certificates_swapped", log::kv("reason", reason));
+  } catch (const std::runtime_error& failed) {
+    log::error("tls.certificates_kept", log::kv("reason", reason), log::kv("error", failed.what()));
+  }
+}
+
+void Server::check_files() {
+  bool changed = false;
+  for (FileStamp& stamp : watched_) {
+    FileStamp now = FileStamp::of(stamp.path);
+    if (now == stamp) continue;
+    changed = true;
+    stamp = std::move(now);  // a file that stays bad is reported once
+  }
+  if (changed) refresh_certificates("file changed");
+}
+
+void Server::refresh_names() {
+  auto names = upstream_names(*generation_->config);
+  if (names.empty()) return;
+  control_.post_job([this, names = std::move(names)] {
+    auto found = std::make_shared<ResolvedNames>(resolve_names(names, name_lookup_wait_max));
+    control_.post([this, found = std::shared_ptr<const ResolvedNames>(found)] {
+      call_workers([found](Worker& worker) { worker.set_names(found); });
+    });
+  });
+}
+
+// Returns "" when the new configuration is in use, else why nothing has changed.
+std::string Server::reload() {
+  notify_systemd_reloading();
+  std::string problem;
+  try {
+    const SharedConfig config = load();
+    warn_about_fixed_settings(*config);
+    adopt(prepare(config));
+    apply_log_settings(*config);
+    last_reload_ = "ok";
+    log::info("server.reloaded", log::kv("generation", generation_->number));
+  } catch (const std::exception& failed) {
+    problem = failed.what();
+    last_reload_ = problem;
+    log::error("server.reload_refused", log::kv("error", problem),
+               log::kv("text", "nothing has changed; the old configuration stays in use"));
+  }
+  notify_systemd("READY=1");
+  return problem;
+}
+
+void Server::warn_about_fixed_settings(const conf::Config& next) const {
+  const conf::Config& now = *generation_->config;
+  const auto warn = [](std::string_view key) {
+    log::warn("config.needs_restart", log::kv("key", key),
+              log::kv("text", "this setting takes effect at the next start"));
+  };
+  if (next.threads != now.threads) warn("threads");
+  if (next.storage != now.storage) warn("storage");
+  if (next.admin != now.admin) warn("admin");
+}
+
+void Server::drain() {
+  if (draining_) return;
+  draining_ = true;
+  const conf::Duration grace = generation_->config->grace_period;
+  notify_systemd("STOPPING=1");
+  log::info("server.draining", log::kv("grace_ms", grace.count()));
+  call_workers([grace](Worker& worker) { worker.begin_drain(grace); });
+  control_.every(drain_check_period, [this] {
+    const bool done = std::all_of(workers_.begin(), workers_.end(),
+                                  [](const auto& worker) { return worker->finished(); });
+    if (done) control_.stop();
+  });
+}
+
+std::string Server::answer(std::string_view request) {
+  boost::system::error_code ec;
+  const boost::json::value parsed = boost::json::parse(request, ec);
+  const boost::json::value* command =
+      !ec && parsed.is_object() ? parsed.get_object().if_contains("command") : nullptr;
+  const std::string_view name =
+      command != nullptr && command->is_string() ? std::string_view(command->get_string()) : "";
+  if (name == "status") {
+    return status_json({*generation_, workers_, config_path_, descriptor_limit_, started_unix_ms_,
+                        last_reload_});
+  }
+  boost::json::object reply;
+  reply["ok"] = true;
+  if (name == "reload") {
+    const std::string problem = reload();
+    reply["ok"] = problem.empty();
+    reply[problem.empty() ? "text" : "error"] =
+        problem.empty() ? fmt::format("generation {} in use", generation_->number) : problem;
+  } else if (name == "stop") {
+    reply["text"] = "draining";
+    control_.post([this] { drain(); });
+  } else {
+    reply["ok"] = false;
+    reply["error"] = "unknown command; known: status, reload, stop";
+  }
+  return boost::json::serialize(reply);
+}
+
+}  // namespace
+
+int run_server(const std::string& config_path) {
+  try {
+    return Server(config_path).run();
+  } catch (const std::exception& failed) {
+    fmt::print(stderr, "portero: cannot start:\n{}\n", failed.what());
+    return 1;
+  }
+}
+
+}  // namespace portero

@@ -1,0 +1,146 @@
+#include "snapshot.hpp"
+
+#include <stdexcept>
+
+#include "base/log.hpp"
+#include "http/access_log.hpp"
+#include "hub/http_api.hpp"
+#include "hub/hub_traffic.hpp"
+#include "hub/ws_upgrade.hpp"
+#include "proxy/redirect.hpp"
+#include "proxy/reverse_proxy.hpp"
+#include "proxy/static_response.hpp"
+
+namespace portero {
+namespace {
+
+// Both doors of the hub behind one handler: sockets on /app/…, the HTTP API on everything else.
+class HubEntrance final : public http::Handler {
+ public:
+  HubEntrance(hub::HubShard& shard, const conf::HubRef& apps)
+      : sockets_(shard, apps), api_(shard, apps) {}
+
+  Task<Result<>> handle(http::Exchange& exchange) override {
+    const bool socket = !hub::socket_path_key(exchange.request.path).empty();
+    http::Handler& door = socket ? static_cast<http::Handler&>(sockets_) : api_;
+    co_return co_await door.handle(exchange);
+  }
+
+ private:
+  hub::WsUpgrade sockets_;
+  hub::HttpApi api_;
+};
+
+class HubTraffic final : public proxy::HubFilter {
+ public:
+  HubTraffic(const hub::HubShard& shard, conf::HubRef apps)
+      : shard_(shard), apps_(std::move(apps)) {}
+
+  bool wants(const http::Request& request) const override {
+    return hub::is_hub_traffic(request, shard_, apps_);
+  }
+
+ private:
+  const hub::HubShard& shard_;
+  conf::HubRef apps_;
+};
+
+class WorkerParts final : public SiteParts, private proxy::HandlerFactory {
+ public:
+  explicit WorkerParts(WorkerContext& worker) noexcept : worker_(worker) {}
+
+  proxy::HandlerFactory& factory() override { return *this; }
+
+  void add_hub(proxy::Site& site, const conf::HubRef& apps) override {
+    site.hub_filter = std::make_unique<HubTraffic>(worker_.shard, apps);
+    site.hub = std::make_unique<HubEntrance>(worker_.shard, apps);
+  }
+
+ private:
+  Explained<std::unique_ptr<http::Handler>> make_handler(const conf::Route& route) override {
+    if (route.hub) return std::make_unique<HubEntrance>(worker_.shard, *route.hub);
+    if (route.respond) return std::make_unique<proxy::StaticResponse>(*route.respond);
+    if (route.redirect) return std::make_unique<proxy::Redirect>(*route.redirect);
+    return proxy::make_reverse_proxy(route, worker_.pools);
+  }
+
+  WorkerContext& worker_;
+};
+
+}  // namespace
+
+void fill_router(proxy::Router& router, const conf::Config& config, SiteParts& parts) {
+  for (std::size_t i = 0; i < config.sites.size(); ++i) {
+    const conf::Site& settings = config.sites[i];
+    Explained<std::unique_ptr<proxy::Site>> built =
+        proxy::build_site(settings, i, parts.factory());
+    if (!built) throw std::runtime_error(built.error());
+    if (settings.hub) parts.add_hub(**built, *settings.hub);
+    if (settings.hub && settings.routes.empty()) {
+      // Nothing but the hub lives here, so it answers every path: with help where it is a wrong one.
+      conf::Route everything;
+      everything.where = settings.where;
+      everything.hub = settings.hub;
+      Explained<proxy::Route> route = proxy::build_route(everything, parts.factory());
+      if (!route) throw std::runtime_error(route.error());
+      (*built)->routes.push_back(std::move(*route));
+    }
+    const proxy::Site& site = router.own(std::move(*built));
+    for (const conf::SiteName& name : settings.names) {
+      const Endpoint endpoint = endpoint_of(config, settings, name);
+      router.add_name(name.host, {endpoint.port, endpoint.tls}, site);
+      if (endpoint.tls && endpoint.port == config.https_port) {
+        router.add_https_redirect(name.host, {config.http_port, false}, config.https_port);
+      }
+    }
+  }
+}
+
+Snapshot::Snapshot(std::shared_ptr<const Generation> generation, WorkerContext& worker)
+    : generation_(std::move(generation)) {
+  WorkerParts parts(worker);
+  fill_router(router_, *generation_->config, parts);
+  worker.pools.set_names(*generation_->names);
+  hub_ = std::make_unique<HubEntrance>(worker.shard, conf::HubRef{true, {}});
+}
+
+Snapshot::~Snapshot() = default;
+
+Task<> Snapshot::serve(http::Exchange& exchange) {
+  const proxy::Decision decision = router_.find(exchange);
+  co_await run_handler(exchange, decision.handler(), decision);
+  const bool logged = decision.site != nullptr && (decision.route == nullptr || decision.route->log);
+  if (logged) write_access_line(exchange, *decision.site);
+}
+
+Task<> Snapshot::serve_hub(http::Exchange& exchange) {
+  exchange.request.client_ip = exchange.connection.peer;
+  const proxy::Decision none;
+  co_await run_handler(exchange, hub_.get(), none);
+}
+
+Task<> Snapshot::run_handler(http::Exchange& exchange, http::Handler* handler,
+                             const proxy::Decision& decision) {
+  Result<> served = Errc::internal;
+  if (handler != nullptr) {
+    served = co_await handler->handle(exchange);
+  } else {
+    served = co_await proxy::answer_unrouted(exchange, decision);
+  }
+  if (served) co_return;
+  const ErrorInfo& info = served.error().info();
+  if (exchange.head_sent() || info.http_status == 0) {
+    exchange.reset(served.error().code);
+    co_return;
+  }
+  const std::string_view text = exchange.arena.concat(info.text, "\n");
+  const Result<> answered = co_await http::respond(exchange, info.http_status, text);
+  if (!answered) exchange.reset(answered.error().code);
+}
+
+void Snapshot::write_access_line(const http::Exchange& exchange, const proxy::Site& site) const {
+  const AccessLog& log = generation_->access_logs[site.index];
+  if (log.sink) log.sink->append(http::format_access_line(exchange, log.format));
+}
+
+}  // namespace portero

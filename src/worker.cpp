@@ -1,0 +1,260 @@
+#include "worker.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <boost/smart_ptr/make_local_shared.hpp>
+
+#include "base/log.hpp"
+#include "http/h1_connection.hpp"
+#include "http/h2_connection.hpp"
+#include "net/tls_stream.hpp"
+#include "site_service.hpp"
+
+namespace portero {
+namespace {
+
+constexpr Milliseconds handshake_time_max{10'000};
+// After the grace period everything is cut; this bounds how long the loop then still runs.
+constexpr Milliseconds cut_time_max{2'000};
+constexpr int turn_ms_max = 1'000;
+
+std::vector<std::string> alpn_protocols(const conf::Config& config) {
+  if (config.http2) return {"h2", "http/1.1"};
+  return {"http/1.1"};
+}
+
+http::Timeouts http_timeouts(const conf::Timeouts& timeouts) {
+  return {timeouts.header, timeouts.body, timeouts.idle, timeouts.write};
+}
+
+}  // namespace
+
+// Counts a connection and makes its stream reachable for draining; lives in the frame of whoever
+// runs the stream.
+struct Worker::LiveStream {
+  LiveStream(Worker& owner, net::ByteStream& the_stream) : worker(owner), stream(the_stream) {
+    next = worker.live_;
+    if (next != nullptr) next->previous = this;
+    worker.live_ = this;
+  }
+  ~LiveStream() {
+    (previous != nullptr ? previous->next : worker.live_) = next;
+    if (next != nullptr) next->previous = previous;
+  }
+  LiveStream(const LiveStream&) = delete;
+  LiveStream& operator=(const LiveStream&) = delete;
+
+  Worker& worker;
+  net::ByteStream& stream;
+  const http::H1Context* h1 = nullptr;  // set while the stream speaks HTTP/1
+  bool http2 = false;
+  LiveStream* previous = nullptr;
+  LiveStream* next = nullptr;
+};
+
+// What is left of a connection when HTTP is done with it.
+struct Worker::HttpOutcome {
+  std::unique_ptr<net::ByteStream> stream;
+  std::unique_ptr<http::Session> session;  // nullptr: close
+  std::string early;
+};
+
+class Worker::ActiveListener final : private net::AcceptSink {
+ public:
+  ActiveListener(Worker& worker, ListenerSpec spec, Fd socket)
+      : worker_(worker), spec_(std::move(spec)), listener_(worker.loop_, std::move(socket), *this) {
+  }
+
+  const ListenerSpec& spec() const noexcept { return spec_; }
+  void stop() { listener_.stop(); }
+
+ private:
+  void on_accept(Fd socket, const net::SocketAddress& peer) override {
+    spawn(worker_.run_connection(std::move(socket), peer, spec_.port, spec_.kind));
+  }
+
+  Worker& worker_;
+  ListenerSpec spec_;
+  net::Listener listener_;
+};
+
+Worker::Worker(std::size_t index, hub::Hub& hub)
+    : index_(index),
+      calls_(loop_),
+      shard_(hub, index, loop_, loop_.timers()),
+      context_{loop_, shard_, proxy::PoolSet(loop_)},
+      site_service_(make_site_service(*this)),
+      hub_service_(make_hub_service(*this)),
+      drain_timer_([](void* self) { static_cast<Worker*>(self)->cut_connections(); }, this) {
+  loop_.set_on_wake([](void* self) { static_cast<Worker*>(self)->on_wake(); }, this);
+}
+
+Worker::~Worker() { join(); }
+
+void Worker::start() { thread_ = std::thread(&Worker::run_thread, this); }
+
+void Worker::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+void Worker::post(Call call) { calls_.send(std::move(call)); }
+
+void Worker::run_thread() {
+  while (!draining_ || live_ != nullptr) loop_.run_once(turn_ms_max);
+  // Per-worker objects belong to this thread: their timers, pools and frames end here.
+  listeners_.clear();
+  snapshot_.reset();
+  context_.pools.clear();
+  tls_.reset();
+  loop_.run_once(0);
+  finished_.store(true);
+}
+
+void Worker::on_wake() {
+  std::vector<Call> calls;
+  while (calls_.take(calls)) {
+    for (const Call& call : calls) call(*this);
+    calls.clear();
+  }
+  shard_.on_mail();
+}
+
+void Worker::adopt(std::shared_ptr<const Generation> generation,
+                   std::vector<BoundListener> added) {
+  generation_ = std::move(generation);
+  const conf::Config& config = *generation_->config;
+  timeouts_ = http_timeouts(config.timeouts);
+  tls_->set_protocols(alpn_protocols(config));
+  tls_->set_certificates(generation_->certificates);
+  shard_.adopt(std::shared_ptr<const conf::Hub>(generation_->config, &config.hub));
+  snapshot_ = boost::make_local_shared<Snapshot>(generation_, context_);
+  context_.pools.drop_unused();
+
+  const auto wanted = [&](const ListenerSpec& spec) {
+    return std::binary_search(generation_->listeners.begin(), generation_->listeners.end(), spec);
+  };
+  std::erase_if(listeners_, [&](const std::unique_ptr<ActiveListener>& active) {
+    if (wanted(active->spec())) return false;
+    active->stop();
+    return true;
+  });
+  for (BoundListener& bound : added) {
+    listeners_.push_back(
+        std::make_unique<ActiveListener>(*this, bound.spec, std::move(bound.socket)));
+  }
+}
+
+void Worker::set_certificates(std::shared_ptr<const net::CertificateStore> certificates) {
+  tls_->set_certificates(std::move(certificates));
+}
+
+void Worker::set_ticket_keys(std::shared_ptr<const net::TicketKeys> keys) {
+  if (tls_) {
+    tls_->set_ticket_keys(std::move(keys));
+  } else {
+    tls_ = std::make_unique<net::ServerContext>(std::move(keys),
+                                                std::vector<std::string>{"h2", "http/1.1"});
+  }
+}
+
+void Worker::set_names(std::shared_ptr<const ResolvedNames> names) {
+  context_.pools.set_names(*names);
+}
+
+std::vector<UpstreamFigures> Worker::upstream_figures() const {
+  std::vector<UpstreamFigures> all;
+  for (const auto& [key, pool] : context_.pools.pools()) {
+    all.push_back({pool->settings().text, pool->in_use(), pool->idle_count(), pool->has_address()});
+  }
+  return all;
+}
+
+Task<> Worker::run_connection(Fd socket, net::SocketAddress peer, std::uint16_t port,
+                              ListenerKind kind) {
+  figures_.connections.add();
+  figures_.connections_total.add();
+  // run_http's frame is gone before a session runs: an idle WebSocket keeps only this small one.
+  HttpOutcome outcome = co_await run_http(std::move(socket), peer, port, kind);
+  if (outcome.session) {
+    const LiveStream live(*this, *outcome.stream);
+    co_await outcome.session->run(std::move(outcome.stream), std::move(outcome.early));
+  }
+  figures_.connections.sub();
+}
+
+Task<std::unique_ptr<net::ByteStream>> Worker::open_stream(Fd socket, ListenerKind kind,
+                                                           http::ConnectionInfo& info,
+                                                           bool& http2) {
+  auto tcp = std::make_unique<net::TcpStream>(loop_, std::move(socket));
+  if (kind != ListenerKind::tls) co_return std::move(tcp);
+  const LiveStream live(*this, *tcp);
+  Result<std::unique_ptr<net::TlsStream>> accepted =
+      co_await net::accept_tls(std::move(tcp), *tls_, loop_.timers(), handshake_time_max);
+  if (!accepted) {
+    figures_.handshakes_failed.add();
+    log::debug("tls.handshake_failed", log::kv("client", info.peer.to_string()),
+               log::kv("error", accepted.error()));
+    co_return nullptr;
+  }
+  std::unique_ptr<net::TlsStream> tls = std::move(*accepted);
+  info.tls = true;
+  info.sni = tls->server_name();
+  http2 = tls->protocol() == "h2";
+  co_return std::move(tls);
+}
+
+Task<Worker::HttpOutcome> Worker::run_http(Fd socket, net::SocketAddress peer,
+                                           std::uint16_t port, ListenerKind kind) {
+  HttpOutcome outcome;
+  http::ConnectionInfo info;
+  info.peer = peer.ip();
+  info.peer_port = peer.port();
+  info.local_port = port;
+  info.id = next_connection_id_++;
+  bool http2 = false;
+  outcome.stream = co_await open_stream(std::move(socket), kind, info, http2);
+  if (!outcome.stream) co_return outcome;
+  LiveStream live(*this, *outcome.stream);
+  http::Service& service = kind == ListenerKind::hub ? *hub_service_ : *site_service_;
+  Buffer input;
+  if (http2) {
+    live.http2 = true;
+    http::H2Context h2{*outcome.stream, loop_.timers(), info, service, timeouts_};
+    co_await http::serve_h2(h2, input);
+    co_return outcome;
+  }
+  http::H1Context h1{*outcome.stream, loop_.timers(), info, service, timeouts_};
+  live.h1 = &h1;
+  outcome.session = co_await http::serve_h1(h1, input);
+  outcome.early = input.readable();
+  co_return outcome;
+}
+
+void Worker::begin_drain(Milliseconds grace) {
+  if (draining_) return;
+  draining_ = true;
+  for (const std::unique_ptr<ActiveListener>& active : listeners_) active->stop();
+  listeners_.clear();
+  // Sockets leave within the first four fifths of the grace period, so that the last close frames
+  // are on their way before the rest is cut.
+  shard_.begin_drain(grace * 4 / 5);
+  announce_drain();
+  drain_timer_.arm(loop_.timers(), grace);
+}
+
+void Worker::announce_drain() {
+  for (LiveStream* live = live_; live != nullptr; live = live->next) {
+    if (live->http2) live->stream.readable().signal();
+    if (live->h1 != nullptr && live->h1->idle) live->stream.cancel(Errc::cancelled);
+  }
+}
+
+void Worker::cut_connections() {
+  for (LiveStream* live = live_; live != nullptr; live = live->next) {
+    live->stream.cancel(Errc::cancelled);
+  }
+  if (live_ != nullptr) drain_timer_.arm(loop_.timers(), cut_time_max);
+}
+
+}  // namespace portero

@@ -1,0 +1,119 @@
+// Worker: one thread, one event loop, and everything a connection needs there: listeners, TLS
+// contexts, the snapshot of routes and handlers, upstream pools, the hub's shard. Connections never
+// change worker; other threads reach it only through post().
+// Thread: start(), post(), join(), figures() any; everything else the worker's own.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "base/mailbox.hpp"
+#include "base/metrics.hpp"
+#include "generation.hpp"
+#include "http/handler.hpp"
+#include "http/timeouts.hpp"
+#include "hub/shard.hpp"
+#include "net/listener.hpp"
+#include "net/loop.hpp"
+#include "net/tls_context.hpp"
+#include "snapshot.hpp"
+
+namespace portero {
+
+// Counters of one worker, read by control for `status`.
+struct WorkerFigures {
+  Counter connections;        // open now, tunnels and hub sockets included
+  Counter connections_total;  // ever accepted
+  Counter requests;
+  Counter handshakes_failed;
+};
+
+// One upstream as one worker sees it.
+struct UpstreamFigures {
+  std::string address;
+  std::size_t in_flight = 0;
+  std::size_t idle = 0;
+  bool resolved = false;
+};
+
+// A listening socket of one worker.
+struct BoundListener {
+  ListenerSpec spec;
+  Fd socket;
+};
+
+class Worker {
+ public:
+  using Call = std::function<void(Worker&)>;
+
+  Worker(std::size_t index, hub::Hub& hub);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  void start();
+  void join();
+  // Runs `call` on the worker, in the order of the posts.
+  void post(Call call);
+
+  // Takes over a generation: new routes and handlers, new certificates, new listeners; listeners it
+  // does not name stop accepting. Connections and hub sockets notice nothing.
+  void adopt(std::shared_ptr<const Generation> generation, std::vector<BoundListener> added);
+  void set_certificates(std::shared_ptr<const net::CertificateStore> certificates);
+  void set_ticket_keys(std::shared_ptr<const net::TicketKeys> keys);
+  void set_names(std::shared_ptr<const ResolvedNames> names);
+  // Stops accepting, lets requests finish, closes hub sockets spread over `grace`, then ends the
+  // loop; what is left at the end of `grace` is cut.
+  void begin_drain(Milliseconds grace);
+
+  // The thread has ended its work; join() will not wait.
+  bool finished() const noexcept { return finished_.load(); }
+  const WorkerFigures& figures() const noexcept { return figures_; }
+  const hub::Stats& hub_figures() const noexcept { return shard_.stats(); }
+  const SnapshotPointer& snapshot() const noexcept { return snapshot_; }
+  bool draining() const noexcept { return draining_; }
+  void count_request() noexcept { figures_.requests.add(); }
+  std::vector<UpstreamFigures> upstream_figures() const;
+  std::size_t index() const noexcept { return index_; }
+
+ private:
+  struct LiveStream;
+  struct HttpOutcome;
+
+  class ActiveListener;
+
+  void run_thread();
+  void on_wake();
+  Task<> run_connection(Fd socket, net::SocketAddress peer, std::uint16_t port, ListenerKind kind);
+  Task<HttpOutcome> run_http(Fd socket, net::SocketAddress peer, std::uint16_t port,
+                             ListenerKind kind);
+  Task<std::unique_ptr<net::ByteStream>> open_stream(Fd socket, ListenerKind kind,
+                                                     http::ConnectionInfo& info, bool& http2);
+  void announce_drain();
+  void cut_connections();
+
+  const std::size_t index_;
+  net::Loop loop_;
+  Mailbox<Call> calls_;
+  hub::HubShard shard_;
+  WorkerFigures figures_;
+  http::Timeouts timeouts_;
+  std::shared_ptr<const Generation> generation_;
+  std::unique_ptr<net::ServerContext> tls_;
+  WorkerContext context_;
+  SnapshotPointer snapshot_;
+  std::unique_ptr<http::Service> site_service_;
+  std::unique_ptr<http::Service> hub_service_;
+  std::vector<std::unique_ptr<ActiveListener>> listeners_;
+  LiveStream* live_ = nullptr;  // intrusive list of open connections
+  std::uint64_t next_connection_id_ = 1;
+  bool draining_ = false;
+  Timer drain_timer_;
+  std::atomic<bool> finished_{false};
+  std::thread thread_;
+};
+
+}  // namespace portero
