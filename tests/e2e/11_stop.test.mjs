@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import test from 'node:test';
+
+import { backend, freePort, portero, waitFor, within } from './harness.mjs';
+import { hubBlock, subscriber } from './lib/hub.mjs';
+
+const request = 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n';
+
+test('stop: TERM lets requests end, then exits with 0', async (t) => {
+  const pending = [];
+  const upstream = await backend(t, (_, response) => pending.push(response));
+  const edge = await portero(t, `
+grace_period: 5s
+sites:
+  localhost: &site {proxy: ${upstream.address}}
+  http://localhost: *site
+`);
+  const wire = (await edge.wire()).write(request);
+  const idle = await edge.wire();
+  const session = await edge.h2();
+  const goaway = once(session, 'goaway');
+  const stream = session.request({ ':path': '/', ':authority': 'localhost' });
+  await waitFor('both requests', () => pending.length === 2);
+  edge.signal('SIGTERM');
+  const [code] = await within('GOAWAY', goaway);
+  assert.equal(code, 0);
+  await idle.rest();
+  await waitFor('the listener to close', async () => {
+    try {
+      (await edge.wire()).close();
+    } catch {
+      return true;
+    }
+  });
+  assert.ok(edge.running, 'requests are under way');
+  for (const response of pending) response.end('late');
+  const answer = await wire.answer();
+  assert.equal(answer.text, 'late');
+  assert.match(answer.headers.connection, /close/i);
+  let text = '';
+  for await (const data of stream) text += data;
+  assert.equal(text, 'late');
+  assert.deepEqual(await within('the end', edge.exited), { code: 0, signal: null });
+});
+
+test('stop: the grace period ends what does not', async (t) => {
+  const upstream = await backend(t, () => {});
+  const site = `  http://localhost: {proxy: ${upstream.address}}\n`;
+  const edge = await portero(t, `grace_period: 1s\nsites:\n${site}`);
+  (await edge.wire()).write(request);
+  await waitFor('the request', () => upstream.requests.length === 1);
+  const started = Date.now();
+  edge.signal('SIGTERM');
+  assert.deepEqual(await within('the end', edge.exited), { code: 0, signal: null });
+  assert.ok(Date.now() - started >= 800, 'the grace period was given');
+  assert.ok(Date.now() - started < 5_000);
+});
+
+test('stop: hub sockets get Close 4200, spread over the grace period', async (t) => {
+  const hub = hubBlock(await freePort());
+  const edge = await portero(t, `grace_period: 2s\n${hub}sites:\n  localhost: {hub: true}\n`);
+  const sockets = await Promise.all(Array.from({ length: 40 }, () => subscriber(edge, 'news')));
+  const started = Date.now();
+  const times = [];
+  for (const socket of sockets) socket.closed.then(() => times.push(Date.now() - started));
+  edge.signal('SIGTERM');
+  const closes = await within('the closes', Promise.all(sockets.map((s) => s.closed)));
+  assert.ok(closes.every(({ code }) => code === 4200), JSON.stringify(closes.slice(0, 5)));
+  assert.deepEqual(await within('the end', edge.exited), { code: 0, signal: null });
+  assert.ok(Math.max(...times) - Math.min(...times) > 500, `closed within ${times}`);
+});
+
+test('stop: `portero stop` does the same', async (t) => {
+  const edge = await portero(t, 'sites:\n  http://localhost: {respond: x}\n');
+  assert.equal((await edge.command('stop')).code, 0);
+  assert.deepEqual(await within('the end', edge.exited), { code: 0, signal: null });
+});
