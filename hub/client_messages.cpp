@@ -144,9 +144,8 @@ void ClientMessages::client_event(Socket& socket, const Inbound& inbound) {
   }
   const std::string_view user_id =
       membership->member != nullptr ? std::string_view(membership->member->id) : std::string_view();
-  shard_.publish_frame(*socket.app,
-                       frames::client_event(inbound.channel, inbound.event, data, user_id),
-                       socket.id);
+  shard_.publish_frame(
+      *socket.app, frames::client_event(inbound.channel, inbound.event, data, user_id), socket.id);
 }
 
 void ClientMessages::error(Socket& socket, PusherCode code, std::string_view message) {

@@ -27,8 +27,7 @@ bool is_socket_traffic(const http::Request& request, const HubShard& shard,
   return app != nullptr && serves_app(apps, app->id);
 }
 
-bool is_api_traffic(const http::Request& request, const HubShard& shard,
-                    const conf::HubRef& apps) {
+bool is_api_traffic(const http::Request& request, const HubShard& shard, const conf::HubRef& apps) {
   Arena arena;  // takes no memory unless the path has escapes
   const std::optional<ApiRoute> route = parse_api_route(request.raw_path, arena);
   if (!route || route->resource == ApiResource::up) return false;

@@ -24,9 +24,9 @@ void Outbox::push(LocalFrame* frame, FramePool& pool) {
 }
 
 std::size_t Outbox::gather(std::span<Bytes> pieces, MutableBytes scratch) const noexcept {
-  std::size_t used = 0;        // of pieces
-  std::size_t filled = 0;      // of scratch
-  std::size_t run_begin = 0;   // where the run of copied frames starts in scratch
+  std::size_t used = 0;       // of pieces
+  std::size_t filled = 0;     // of scratch
+  std::size_t run_begin = 0;  // where the run of copied frames starts in scratch
   const FrameChunk* chunk = head_;
   std::size_t index = first_;
   for (std::size_t i = 0; i < count_; ++i, ++index) {

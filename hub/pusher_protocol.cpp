@@ -1,14 +1,14 @@
 #include "hub/pusher_protocol.hpp"
 
+#include <algorithm>
+#include <array>
+#include <optional>
+
 #include <boost/json/monotonic_resource.hpp>
 #include <boost/json/parser.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/serializer.hpp>
 #include <boost/json/value.hpp>
-
-#include <algorithm>
-#include <array>
-#include <optional>
 
 namespace portero::hub {
 namespace {

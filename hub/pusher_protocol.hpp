@@ -31,15 +31,15 @@ bool is_channel_name(std::string_view name) noexcept;
 // --- messages -----------------------------------------------------------------------------------
 
 enum class InboundKind : std::uint8_t {
-  malformed,      // not an object, no event, parts of the wrong type: error 4200
-  ping,           // pusher:ping
-  pong,           // pusher:pong
-  subscribe,      // pusher:subscribe
-  unsubscribe,    // pusher:unsubscribe
-  signin,         // pusher:signin
-  unknown,        // another pusher:…: error 4200
-  client_event,   // client-…
-  ignored         // any other name
+  malformed,     // not an object, no event, parts of the wrong type: error 4200
+  ping,          // pusher:ping
+  pong,          // pusher:pong
+  subscribe,     // pusher:subscribe
+  unsubscribe,   // pusher:unsubscribe
+  signin,        // pusher:signin
+  unknown,       // another pusher:…: error 4200
+  client_event,  // client-…
+  ignored        // any other name
 };
 
 // Views live until the parser's next call.

@@ -37,7 +37,7 @@ struct Stats {
   Counter messages_out;       // frames queued for clients
   Counter publishes;          // events for channels with their home here
   Counter slow_consumers_closed;
-  Counter liveness_closed;    // sockets that did not answer a ping
+  Counter liveness_closed;  // sockets that did not answer a ping
 };
 
 }  // namespace portero::hub

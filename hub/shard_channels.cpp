@@ -27,8 +27,8 @@ void HubShard::subscribe(Socket& socket, std::string_view name,
     }
   }
   if (socket.memberships.size() >= memberships_max) {
-    return send(socket, frames::subscription_error(
-                            name, "LimitReached", "This socket is in too many channels", 4100));
+    return send(socket, frames::subscription_error(name, "LimitReached",
+                                                   "This socket is in too many channels", 4100));
   }
   Channel& channel = app.channel(name);
   Membership membership;
@@ -37,8 +37,8 @@ void HubShard::subscribe(Socket& socket, std::string_view name,
   if (member != nullptr) {
     membership.member = std::make_unique<MemberName>(MemberName{member->key, member->id});
   }
-  Join join{app.number,   std::string(name),  socket.ref, membership.position,
-            std::move(member), app.app.presence_members_max};
+  Join join{app.number,          std::string(name), socket.ref,
+            membership.position, std::move(member), app.app.presence_members_max};
   ++channel.joining;
   socket.memberships.push_back(std::move(membership));
   const std::uint32_t home = hub_.home_of(app.number, name);

@@ -39,10 +39,9 @@ void HubShard::handle(Join& message) {
 void HubShard::handle(JoinAgain& message) {
   Channel* const channel = apps_.by_number(message.app).find_channel(message.channel);
   if (channel == nullptr || channel->subscription_count == 0) return;  // left meanwhile
-  FrameRef frame = channel->roster != nullptr
-                       ? frames::presence_subscription_succeeded(channel->name,
-                                                                 channel->roster->to_json())
-                       : frames::subscription_succeeded(channel->name);
+  FrameRef frame = channel->roster != nullptr ? frames::presence_subscription_succeeded(
+                                                    channel->name, channel->roster->to_json())
+                                              : frames::subscription_succeeded(channel->name);
   SendTo answer{message.socket, std::move(frame)};
   if (message.socket.worker == self()) return handle(answer);
   post(message.socket.worker, std::move(answer));

@@ -149,8 +149,8 @@ void HubShard::continue_drain() {
   const std::int64_t left_ms = drain_.ends_ms - coarse_clock().monotonic_ms;
   const std::int64_t sweeps_left = std::max<std::int64_t>(1, left_ms / sweep_interval.count());
   const auto open = static_cast<std::size_t>(stats_.connections.value());
-  std::size_t share = (open + static_cast<std::size_t>(sweeps_left) - 1) /
-                      static_cast<std::size_t>(sweeps_left);
+  std::size_t share =
+      (open + static_cast<std::size_t>(sweeps_left) - 1) / static_cast<std::size_t>(sweeps_left);
   // Slots are visited once: sockets that come later are refused at once.
   while (share > 0) {
     const std::size_t closed_before = share;

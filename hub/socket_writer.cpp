@@ -99,8 +99,9 @@ void SendQueue::forget(SocketWriter& socket) noexcept {
   PORTERO_ASSERT(!socket.congested_);
   if (socket.dirty_slot_ != 0) dirty_[socket.dirty_slot_ - 1] = nullptr;
   socket.dirty_slot_ = 0;
-  if (socket.overflowed_) std::replace(overflowed_.begin(), overflowed_.end(), &socket,
-                                       static_cast<SocketWriter*>(nullptr));
+  if (socket.overflowed_)
+    std::replace(overflowed_.begin(), overflowed_.end(), &socket,
+                 static_cast<SocketWriter*>(nullptr));
   socket.outbox_.clear(pool_);
 }
 

@@ -158,7 +158,10 @@ WsEvent WsCodec::finish_frame(Bytes payload) {
     case Opcode::binary: return finish_message(opcode(), payload);
     case Opcode::close: return finish_close(payload);
     case Opcode::ping: break;
-    case Opcode::pong: state_ = State::header; header_size_ = 0; return WsPong{};
+    case Opcode::pong:
+      state_ = State::header;
+      header_size_ = 0;
+      return WsPong{};
     case Opcode::continuation: PORTERO_ASSERT(false);
   }
   state_ = State::header;

@@ -36,16 +36,13 @@ std::string_view complaint(const Error& error, bool is_unix) noexcept {
     case Errc::tls_certificate:
       return "has a certificate that was not accepted: check its names, its dates and tls.ca";
     case Errc::tls_handshake:
-    case Errc::tls_protocol:
-      return "could not agree on TLS: does it speak https on that port?";
+    case Errc::tls_protocol: return "could not agree on TLS: does it speak https on that port?";
     case Errc::too_many_descriptors:
       return "could not be connected to: too many open files, raise LimitNOFILE";
     case Errc::end_of_stream:
     case Errc::connection_reset:
-    case Errc::upstream_truncated:
-      return "closed the connection without an answer: see its log";
-    default:
-      return "failed";
+    case Errc::upstream_truncated: return "closed the connection without an answer: see its log";
+    default: return "failed";
   }
 }
 

@@ -79,17 +79,13 @@ bool is_forwarding_field(const http::Field& field) noexcept {
     case FieldId::x_forwarded_for:
     case FieldId::x_forwarded_host:
     case FieldId::x_forwarded_proto:
-    case FieldId::x_real_ip:
-      return true;
-    case FieldId::other:
-      break;
-    default:
-      return false;
+    case FieldId::x_real_ip: return true;
+    case FieldId::other: break;
+    default: return false;
   }
   // Frameworks believe X-Forwarded-Port and -Prefix too.
   constexpr std::string_view prefix = "x-forwarded-";
-  return field.name.size() > prefix.size() &&
-         iequals(field.name.substr(0, prefix.size()), prefix);
+  return field.name.size() > prefix.size() && iequals(field.name.substr(0, prefix.size()), prefix);
 }
 
 void add_forwarded_fields(http::Exchange& exchange, http::HeaderList& fields) {

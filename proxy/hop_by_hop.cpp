@@ -25,16 +25,12 @@ bool is_hop_by_hop(const http::Field& field) noexcept {
     case FieldId::te:
     case FieldId::trailer:
     case FieldId::transfer_encoding:
-    case FieldId::upgrade:
-      return true;
-    case FieldId::other:
-      break;
-    default:
-      return false;
+    case FieldId::upgrade: return true;
+    case FieldId::other: break;
+    default: return false;
   }
   constexpr std::string_view prefix = "proxy-";
-  return field.name.size() > prefix.size() &&
-         iequals(field.name.substr(0, prefix.size()), prefix);
+  return field.name.size() > prefix.size() && iequals(field.name.substr(0, prefix.size()), prefix);
 }
 
 NominatedFields::NominatedFields(const http::HeaderList& fields) noexcept : fields_(fields) {

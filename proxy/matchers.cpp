@@ -143,9 +143,8 @@ bool Matcher::protocol_holds(const http::Request& request) const noexcept {
 
 bool Matcher::client_ip_holds(const http::Request& request) const noexcept {
   if (client_ip_texts_.empty()) return true;
-  return std::any_of(
-      client_ips_.begin(), client_ips_.end(),
-      [&](const IpNetwork& network) { return network.contains(request.client_ip); });
+  return std::any_of(client_ips_.begin(), client_ips_.end(),
+                     [&](const IpNetwork& network) { return network.contains(request.client_ip); });
 }
 
 std::string Matcher::explain(const http::Request& request) const {

@@ -123,8 +123,7 @@ void append_url_value(ValueKind kind, std::string_view value, ArenaText& out) {
     case ValueKind::hostport:
       out.append(value);  // checked when the request was parsed, and encoded as the client chose
       return;
-    default:
-      break;
+    default: break;
   }
   constexpr std::string_view path_extras = "!$&'()*+,;=:@/";
   const bool is_path = kind == ValueKind::path;

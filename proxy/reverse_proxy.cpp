@@ -23,9 +23,7 @@ conf::HeaderEdit joined(const conf::HeaderEdit& first, const conf::HeaderEdit& s
 
 ReverseProxy::ReverseProxy(ProxySettings settings, Balance policy, std::vector<PoolRef> pools,
                            NextTurn& next_turn)
-    : settings_(std::move(settings)),
-      balancer_(policy, std::move(pools)),
-      next_turn_(next_turn) {}
+    : settings_(std::move(settings)), balancer_(policy, std::move(pools)), next_turn_(next_turn) {}
 
 Task<Result<>> ReverseProxy::handle(http::Exchange& exchange) {
   const http::Request& request = exchange.request;

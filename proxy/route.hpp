@@ -28,7 +28,7 @@ class RequestStep {
 
 struct Route {
   conf::Where where;
-  std::string name;  // for explain: "proxy nginx:80", "respond 200"
+  std::string name;                // for explain: "proxy nginx:80", "respond 200"
   std::optional<Matcher> matcher;  // none = always
   std::vector<std::unique_ptr<const RequestStep>> request_steps;
   std::vector<std::unique_ptr<const http::ResponseStep>> owned_response_steps;

@@ -160,8 +160,7 @@ Task<Result<>> answer_unrouted(http::Exchange& exchange, const Decision& decisio
       co_return co_await http::respond(exchange, 404, "Not found: no route takes this path.\n");
     case Outcome::bad_request:
     case Outcome::route:
-    case Outcome::hub:
-      break;
+    case Outcome::hub: break;
   }
   co_return co_await http::respond(exchange, 400, "Bad request.\n");
 }

@@ -34,8 +34,7 @@ std::string UpstreamSettings::host_field() const {
   return is_default ? name : name + ":" + std::to_string(port);
 }
 
-UpstreamSettings upstream_settings(const conf::UpstreamAddress& address,
-                                   const conf::Proxy& proxy) {
+UpstreamSettings upstream_settings(const conf::UpstreamAddress& address, const conf::Proxy& proxy) {
   UpstreamSettings settings;
   settings.text = address.text;
   settings.host = address.host;
@@ -68,8 +67,7 @@ std::vector<net::SocketAddress> resolve_blocking(const std::string& host, std::u
   const std::string service = std::to_string(port);
   if (::getaddrinfo(host.c_str(), service.c_str(), &hints, &list) != 0) return {};
   std::vector<net::SocketAddress> found;
-  for (const addrinfo* at = list; at != nullptr && found.size() < addresses_max;
-       at = at->ai_next) {
+  for (const addrinfo* at = list; at != nullptr && found.size() < addresses_max; at = at->ai_next) {
     if (at->ai_family != AF_INET && at->ai_family != AF_INET6) continue;
     net::SocketAddress address;
     std::memcpy(&address.storage, at->ai_addr, at->ai_addrlen);

@@ -15,14 +15,14 @@ namespace portero::proxy {
 constexpr unsigned idle_connections_max = 64;  // per pool
 
 struct UpstreamSettings {
-  std::string text;        // as written: "nginx:80", for people
-  std::string host;        // "" for unix
+  std::string text;  // as written: "nginx:80", for people
+  std::string host;  // "" for unix
   std::uint16_t port = 0;
   std::string unix_path;
   bool tls = false;
-  std::string server_name;  // with TLS: who the upstream must prove to be
-  std::string ca_file;      // PEM; "" = the system's roots
-  bool insecure = false;    // accept any certificate
+  std::string server_name;      // with TLS: who the upstream must prove to be
+  std::string ca_file;          // PEM; "" = the system's roots
+  bool insecure = false;        // accept any certificate
   Milliseconds idle{120'000};   // how long an unused connection is kept
   unsigned max_concurrent = 0;  // connections in use at a time; 0 = no limit
 

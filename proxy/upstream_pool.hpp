@@ -27,8 +27,8 @@ struct UpstreamConnection {
   std::unique_ptr<net::ByteStream> stream;
   net::TcpStream* tcp = nullptr;  // the stream, or what lies under it
   net::SocketAddress address;
-  Buffer input;   // read, not parsed yet; empty while idle
-  Buffer output;  // encoded, not sent yet; empty while idle
+  Buffer input;               // read, not parsed yet; empty while idle
+  Buffer output;              // encoded, not sent yet; empty while idle
   std::uint64_t answers = 0;  // received over this connection so far
   std::int64_t idle_since_ms = 0;
 
@@ -100,8 +100,7 @@ class UpstreamPool
   };
   using Connection = std::unique_ptr<UpstreamConnection>;
 
-  UpstreamPool(net::Loop& loop, UpstreamSettings settings,
-               std::unique_ptr<net::ClientContext> tls);
+  UpstreamPool(net::Loop& loop, UpstreamSettings settings, std::unique_ptr<net::ClientContext> tls);
   void end_use(Connection connection, bool keep);
   Task<Result<Connection>> connect_to(net::SocketAddress address, Milliseconds timeout);
   std::size_t first_address() noexcept;

@@ -22,13 +22,11 @@ bool passes(const Field& field, const http::Request& request, const NominatedFie
     case FieldId::expect:
     case FieldId::x_forwarded_for:
     case FieldId::x_forwarded_host:
-    case FieldId::x_forwarded_proto:
-      return false;  // written anew
+    case FieldId::x_forwarded_proto: return false;  // written anew
     case FieldId::sec_websocket_key:
       if (request.version == http::Version::http_2) return false;
       break;
-    default:
-      break;
+    default: break;
   }
   if (!is_end_to_end(field, nominated)) return false;
   return request.trusted_peer || !is_forwarding_field(field);

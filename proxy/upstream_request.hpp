@@ -34,8 +34,7 @@ struct UpstreamRequest {
 };
 
 UpstreamRequest make_upstream_request(http::Exchange& exchange, const UpstreamPool& pool,
-                                      const HeaderEdits& headers_up,
-                                      const UpgradeRequest& upgrade);
+                                      const HeaderEdits& headers_up, const UpgradeRequest& upgrade);
 
 // Whether the upstream's 101 is the answer to that upgrade. Source: RFC 6455 §4.1.
 bool accepts_upgrade(const http::Response& response, const UpgradeRequest& upgrade);

@@ -30,7 +30,8 @@ constexpr std::chrono::seconds request_time_max{5};
 // One admin connection; kept alive by its own pending operations.
 struct AdminConnection : std::enable_shared_from_this<AdminConnection> {
   AdminConnection(stream_protocol::socket accepted, AdminServer::Answer answer_request)
-      : socket(std::move(accepted)), timer(socket.get_executor()),
+      : socket(std::move(accepted)),
+        timer(socket.get_executor()),
         answer(std::move(answer_request)) {}
 
   void start() {
@@ -86,12 +87,12 @@ struct AdminServer::State : std::enable_shared_from_this<AdminServer::State> {
   }
 
   void accept() {
-    acceptor.async_accept([self = shared_from_this()](boost::system::error_code ec,
-                                                      stream_protocol::socket socket) {
-      if (ec == asio::error::operation_aborted) return;
-      if (!ec) std::make_shared<AdminConnection>(std::move(socket), self->answer)->start();
-      self->accept();
-    });
+    acceptor.async_accept(
+        [self = shared_from_this()](boost::system::error_code ec, stream_protocol::socket socket) {
+          if (ec == asio::error::operation_aborted) return;
+          if (!ec) std::make_shared<AdminConnection>(std::move(socket), self->answer)->start();
+          self->accept();
+        });
   }
 
   stream_protocol::acceptor acceptor;

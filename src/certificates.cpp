@@ -32,9 +32,8 @@ class Collector {
  private:
   void add(const conf::Site& site, const conf::SiteName& name) {
     if (!endpoint_of(config_, site, name).tls) return;
-    const SharedCertificate certificate = site.tls.mode == conf::TlsMode::files
-                                              ? from_files(site)
-                                              : from_internal_ca(name);
+    const SharedCertificate certificate =
+        site.tls.mode == conf::TlsMode::files ? from_files(site) : from_internal_ca(name);
     entries_.push_back({name.host, certificate, site.tls.min_tls13});
     // Clients that connect by address send no name: a site for any host, or for an address, is
     // what they get.
@@ -54,11 +53,10 @@ class Collector {
     Explained<net::LoadedCertificate> loaded =
         net::load_certificate_files(site.tls.cert, site.tls.key, now_);
     if (!loaded) {
-      throw std::runtime_error(fmt::format("{}:{}: tls: {}", site.where.file, site.where.line,
-                                           loaded.error()));
+      throw std::runtime_error(
+          fmt::format("{}:{}: tls: {}", site.where.file, site.where.line, loaded.error()));
     }
-    std::move(loaded->warnings.begin(), loaded->warnings.end(),
-              std::back_inserter(set_.warnings));
+    std::move(loaded->warnings.begin(), loaded->warnings.end(), std::back_inserter(set_.warnings));
     known = loaded->data;
     return known;
   }

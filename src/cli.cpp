@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "admin.hpp"
+#include "base/bytes.hpp"
 #include "conf/keys.hpp"
 #include "conf/load.hpp"
 #include "conf/schema.hpp"
@@ -65,12 +66,24 @@ int check(const Options& options) {
   return exit_done;
 }
 
+// The value of a top-level `admin:` line, from a file that may be invalid otherwise.
+std::string admin_line(const std::string& path) {
+  constexpr std::string_view key = "admin:";
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with(key))
+      return std::string(trim_ows(std::string_view(line).substr(key.size())));
+  }
+  return conf::Config().admin;
+}
+
 // The socket of the running server: as told, or as the site file says; an invalid file must not
-// keep anybody from stopping the server, so then the default is tried.
+// keep anybody from reaching the server.
 std::string admin_path(const Options& options) {
   if (!options.admin_path.empty()) return admin_socket_path(options.admin_path);
-  const conf::LoadResult loaded = conf::load_config(options.config_path, {conf::process_environment()});
-  return admin_socket_path(loaded.config ? loaded.config->admin : conf::Config().admin);
+  const conf::LoadResult loaded =
+      conf::load_config(options.config_path, {conf::process_environment()});
+  return admin_socket_path(loaded.config ? loaded.config->admin : admin_line(options.config_path));
 }
 
 int call_server(const Options& options, std::string_view command) {
@@ -133,8 +146,7 @@ int run_command_line(int argc, char** argv) {
     return command;
   };
   const auto with_config = [&](CLI::App* command) {
-    command->add_option("--config,-c", options.config_path, "the site file")
-        ->capture_default_str();
+    command->add_option("--config,-c", options.config_path, "the site file")->capture_default_str();
     return command;
   };
   const auto with_admin = [&](CLI::App* command) {
@@ -142,9 +154,8 @@ int run_command_line(int argc, char** argv) {
                                      "admin socket of the running server, e.g. unix:/run/x.sock");
     return command;
   };
-  with_config(add("run", "serve until stopped", [](const Options& o) {
-    return run_server(o.config_path);
-  }));
+  with_config(add("run", "serve until stopped",
+                  [](const Options& o) { return run_server(o.config_path); }));
   with_config(add("check", "validate the site file and print every error", check));
   with_admin(add("reload", "make the running server read its site file again",
                  [](const Options& o) { return call_server(o, "reload"); }));

@@ -25,8 +25,8 @@ std::string ListenerSpec::to_string() const {
 
 Endpoint endpoint_of(const conf::Config& config, const conf::Site& site,
                      const conf::SiteName& name) {
-  const bool named_certificate = site.tls.mode == conf::TlsMode::files ||
-                                 site.tls.mode == conf::TlsMode::internal;
+  const bool named_certificate =
+      site.tls.mode == conf::TlsMode::files || site.tls.mode == conf::TlsMode::internal;
   const bool plain = name.plain_http || site.tls.mode == conf::TlsMode::off ||
                      (name.port != 0 && name.port == config.http_port) ||
                      (name.host.empty() && name.port != config.https_port && !named_certificate);

@@ -129,9 +129,8 @@ int Server::run() {
   control_.on_hang_up([this] { reload(); });
   control_.on_terminate([this] { drain(); });
   start_periodic_work();
-  log::info("server.started", log::kv("version", PORTERO_VERSION),
-            log::kv("config", config_path_), log::kv("workers", workers_.size()),
-            log::kv("open_files_max", descriptor_limit_));
+  log::info("server.started", log::kv("version", PORTERO_VERSION), log::kv("config", config_path_),
+            log::kv("workers", workers_.size()), log::kv("open_files_max", descriptor_limit_));
   notify_systemd("READY=1");
   control_.run();
   workers_.clear();
@@ -176,8 +175,8 @@ std::shared_ptr<const Generation> Server::prepare(SharedConfig config) {
   }
   next->certificates = certificates.store;
   watched_ = std::move(certificates.files);
-  next->names = std::make_shared<ResolvedNames>(
-      resolve_names(upstream_names(*config), name_lookup_wait_max));
+  next->names =
+      std::make_shared<ResolvedNames>(resolve_names(upstream_names(*config), name_lookup_wait_max));
   return next;
 }
 
@@ -231,14 +230,12 @@ void Server::flush_access_logs() {
 // as it was.
 void Server::refresh_certificates(std::string_view reason) {
   try {
-    CertificateSet fresh =
-        collect_certificates(*generation_->config, *ca_, std::time(nullptr));
+    CertificateSet fresh = collect_certificates(*generation_->config, *ca_, std::time(nullptr));
     watched_ = std::move(fresh.files);
     auto next = std::make_shared<Generation>(*generation_);
     next->certificates = fresh.store;
     generation_ = next;
-    call_workers(
-        [store = fresh.store](Worker& worker) { worker.set_certificates(store); });
+    call_workers([store = fresh.store](Worker& worker) { worker.set_certificates(store); });
     log::info("tls.certificates_swapped", log::kv("reason", reason));
   } catch (const std::runtime_error& failed) {
     log::error("tls.certificates_kept", log::kv("reason", reason), log::kv("error", failed.what()));
@@ -321,8 +318,8 @@ std::string Server::answer(std::string_view request) {
   const std::string_view name =
       command != nullptr && command->is_string() ? std::string_view(command->get_string()) : "";
   if (name == "status") {
-    return status_json({*generation_, workers_, config_path_, descriptor_limit_, started_unix_ms_,
-                        last_reload_});
+    return status_json(
+        {*generation_, workers_, config_path_, descriptor_limit_, started_unix_ms_, last_reload_});
   }
   boost::json::object reply;
   reply["ok"] = true;

@@ -72,12 +72,12 @@ class WorkerParts final : public SiteParts, private proxy::HandlerFactory {
 void fill_router(proxy::Router& router, const conf::Config& config, SiteParts& parts) {
   for (std::size_t i = 0; i < config.sites.size(); ++i) {
     const conf::Site& settings = config.sites[i];
-    Explained<std::unique_ptr<proxy::Site>> built =
-        proxy::build_site(settings, i, parts.factory());
+    Explained<std::unique_ptr<proxy::Site>> built = proxy::build_site(settings, i, parts.factory());
     if (!built) throw std::runtime_error(built.error());
     if (settings.hub) parts.add_hub(**built, *settings.hub);
     if (settings.hub && settings.routes.empty()) {
-      // Nothing but the hub lives here, so it answers every path: with help where it is a wrong one.
+      // Nothing but the hub lives here, so it answers every path: with help where it is a wrong
+      // one.
       conf::Route everything;
       everything.where = settings.where;
       everything.hub = settings.hub;
@@ -107,10 +107,30 @@ Snapshot::Snapshot(std::shared_ptr<const Generation> generation, WorkerContext& 
 Snapshot::~Snapshot() = default;
 
 Task<> Snapshot::serve(http::Exchange& exchange) {
+  const http::Request& request = exchange.request;
+  const bool tunnel_to_anywhere =
+      request.method == http::Method::connect && request.protocol.empty();
+  if (tunnel_to_anywhere || request.method == http::Method::trace) {
+    co_await refuse_method(exchange);
+    co_return;
+  }
   const proxy::Decision decision = router_.find(exchange);
   co_await run_handler(exchange, decision.handler(), decision);
-  const bool logged = decision.site != nullptr && (decision.route == nullptr || decision.route->log);
+  const bool logged =
+      decision.site != nullptr && (decision.route == nullptr || decision.route->log);
   if (logged) write_access_line(exchange, *decision.site);
+}
+
+// Nobody's route is meant to be a forward proxy, and TRACE reflects credentials.
+// Source: RFC 9110 §9.3.6 and §9.3.8.
+Task<> Snapshot::refuse_method(http::Exchange& exchange) {
+  http::Response response(exchange.arena);
+  response.status = 405;
+  response.headers.add("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+  response.headers.add("Content-Type", "text/plain; charset=utf-8");
+  const Result<> answered =
+      co_await http::respond(exchange, response, "CONNECT and TRACE are not served here\n");
+  if (!answered) exchange.reset(answered.error().code);
 }
 
 Task<> Snapshot::serve_hub(http::Exchange& exchange) {

@@ -13,8 +13,8 @@
 #include "generation.hpp"
 #include "hub/shard.hpp"
 #include "net/loop.hpp"
-#include "proxy/router.hpp"
 #include "proxy/pool_set.hpp"
+#include "proxy/router.hpp"
 
 namespace portero {
 
@@ -42,6 +42,7 @@ class Snapshot {
  private:
   Task<> run_handler(http::Exchange& exchange, http::Handler* handler,
                      const proxy::Decision& decision);
+  Task<> refuse_method(http::Exchange& exchange);
   void write_access_line(const http::Exchange& exchange, const proxy::Site& site) const;
 
   std::shared_ptr<const Generation> generation_;

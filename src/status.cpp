@@ -59,8 +59,8 @@ json::array describe_certificates(const Generation& generation) {
     out.push_back(json::object{
         {"names", std::move(names)},
         {"issuer", identity.certificate->issuer},
-        {"not_after", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",
-                                  fmt::gmtime(identity.certificate->not_after))}});
+        {"not_after",
+         fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(identity.certificate->not_after))}});
   }
   return out;
 }
@@ -112,9 +112,8 @@ void append_table(std::string& out, const json::object& status, const char* key)
   for (const json::value& row : rows) {
     out += ' ';
     for (const json::key_value_pair& cell : row.as_object()) {
-      const std::string value = cell.value().is_string()
-                                    ? std::string(cell.value().get_string())
-                                    : json::serialize(cell.value());
+      const std::string value = cell.value().is_string() ? std::string(cell.value().get_string())
+                                                         : json::serialize(cell.value());
       out += fmt::format(" {}: {} ", std::string_view(cell.key()), value);
     }
     out += '\n';
@@ -152,8 +151,8 @@ std::string status_text(std::string_view text) {
   std::string out = fmt::format(
       "portero {}, up {} s, configuration {} (generation {})\nopen files: at most {}\n",
       std::string_view(status.at("version").as_string()), status.at("uptime_s").as_int64(),
-      std::string_view(status.at("config").as_string()),
-      json::serialize(status.at("generation")), json::serialize(status.at("open_files_max")));
+      std::string_view(status.at("config").as_string()), json::serialize(status.at("generation")),
+      json::serialize(status.at("open_files_max")));
   if (!status.at("last_reload").as_string().empty()) {
     out += fmt::format("last reload: {}\n", std::string_view(status.at("last_reload").as_string()));
   }

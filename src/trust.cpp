@@ -29,13 +29,13 @@ std::string trust_internal_root(const std::string& storage) {
   fs::create_directories(system_store, failed);
   if (!failed) fs::copy_file(root, target, fs::copy_options::overwrite_existing, failed);
   if (failed) {
-    throw std::runtime_error(fmt::format("cannot write {}: {}; run it with sudo", target.string(),
-                                         failed.message()));
+    throw std::runtime_error(
+        fmt::format("cannot write {}: {}; run it with sudo", target.string(), failed.message()));
   }
   if (std::system(update_command) != 0) {
-    throw std::runtime_error(fmt::format(
-        "{} is in place, but `{}` failed: install the package ca-certificates", target.string(),
-        update_command));
+    throw std::runtime_error(
+        fmt::format("{} is in place, but `{}` failed: install the package ca-certificates",
+                    target.string(), update_command));
   }
   return fmt::format(
       "{} is trusted by this system now.\n"

@@ -63,8 +63,9 @@ struct Worker::HttpOutcome {
 class Worker::ActiveListener final : private net::AcceptSink {
  public:
   ActiveListener(Worker& worker, ListenerSpec spec, Fd socket)
-      : worker_(worker), spec_(std::move(spec)), listener_(worker.loop_, std::move(socket), *this) {
-  }
+      : worker_(worker),
+        spec_(std::move(spec)),
+        listener_(worker.loop_, std::move(socket), *this) {}
 
   const ListenerSpec& spec() const noexcept { return spec_; }
   void stop() { listener_.stop(); }
@@ -120,8 +121,7 @@ void Worker::on_wake() {
   shard_.on_mail();
 }
 
-void Worker::adopt(std::shared_ptr<const Generation> generation,
-                   std::vector<BoundListener> added) {
+void Worker::adopt(std::shared_ptr<const Generation> generation, std::vector<BoundListener> added) {
   generation_ = std::move(generation);
   const conf::Config& config = *generation_->config;
   timeouts_ = http_timeouts(config.timeouts);
@@ -204,8 +204,8 @@ Task<std::unique_ptr<net::ByteStream>> Worker::open_stream(Fd socket, ListenerKi
   co_return std::move(tls);
 }
 
-Task<Worker::HttpOutcome> Worker::run_http(Fd socket, net::SocketAddress peer,
-                                           std::uint16_t port, ListenerKind kind) {
+Task<Worker::HttpOutcome> Worker::run_http(Fd socket, net::SocketAddress peer, std::uint16_t port,
+                                           ListenerKind kind) {
   HttpOutcome outcome;
   http::ConnectionInfo info;
   info.peer = peer.ip();

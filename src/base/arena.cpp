@@ -22,8 +22,7 @@ void* Arena::allocate(std::size_t size, std::size_t alignment) {
     return p + ((alignment - address % alignment) % alignment);
   };
   char* start = align(at_);
-  if (at_ == nullptr || size > static_cast<std::size_t>(end_ - at_) ||
-      start + size > end_) {
+  if (at_ == nullptr || size > static_cast<std::size_t>(end_ - at_) || start + size > end_) {
     grow(size + alignment);
     start = align(at_);
   }

@@ -9,6 +9,6 @@ namespace portero {
 
 }  // namespace portero
 
-#define PORTERO_ASSERT(expression) \
+#define PORTERO_ASSERT(expression)         \
   (static_cast<bool>(expression) ? void(0) \
                                  : ::portero::assertion_failed(#expression, __FILE__, __LINE__))

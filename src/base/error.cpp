@@ -48,8 +48,7 @@ constexpr std::array error_table = {
         {"timeout.connect", "upstream took too long to connect", upstream, always, 504, 1011,
          warn}},
     Row{Errc::timeout_response,
-        {"timeout.response", "upstream took too long to answer", upstream, never, 504, 1011,
-         warn}},
+        {"timeout.response", "upstream took too long to answer", upstream, never, 504, 1011, warn}},
     Row{Errc::tls_handshake,
         {"tls.handshake", "TLS handshake failed", client, always, 502, 1002, debug}},
     Row{Errc::tls_protocol, {"tls.protocol", "TLS error", none, never, 502, 1006, debug}},
@@ -59,8 +58,7 @@ constexpr std::array error_table = {
     Row{Errc::bad_request, {"request.malformed", "bad request", client, never, 400, 1002, info}},
     Row{Errc::bad_framing,
         {"request.framing", "ambiguous body length", client, never, 400, 1002, info}},
-    Row{Errc::bad_host,
-        {"request.host", "missing or bad Host", client, never, 400, 1002, info}},
+    Row{Errc::bad_host, {"request.host", "missing or bad Host", client, never, 400, 1002, info}},
     Row{Errc::header_too_large,
         {"request.header_size", "header fields too large", client, never, 431, 1009, info}},
     Row{Errc::uri_too_long,
@@ -120,25 +118,20 @@ const ErrorInfo& error_info(Errc code) noexcept {
 Error error_from_errno(int os_error) noexcept {
   switch (os_error) {
     case EAGAIN:
-    case EINPROGRESS:
-      return {Errc::would_block, os_error};
+    case EINPROGRESS: return {Errc::would_block, os_error};
     case ECONNREFUSED:
     case ENOENT:  // unix socket that is not there
       return {Errc::connection_refused, os_error};
     case EHOSTUNREACH:
     case ENETUNREACH:
     case EADDRNOTAVAIL:
-    case EACCES:
-      return {Errc::host_unreachable, os_error};
-    case ETIMEDOUT:
-      return {Errc::timeout_connect, os_error};
+    case EACCES: return {Errc::host_unreachable, os_error};
+    case ETIMEDOUT: return {Errc::timeout_connect, os_error};
     case EMFILE:
     case ENFILE:
     case ENOBUFS:
-    case ENOMEM:
-      return {Errc::too_many_descriptors, os_error};
-    default:
-      return {Errc::connection_reset, os_error};
+    case ENOMEM: return {Errc::too_many_descriptors, os_error};
+    default: return {Errc::connection_reset, os_error};
   }
 }
 

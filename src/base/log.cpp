@@ -37,8 +37,8 @@ std::string timestamp() {
 }
 
 std::string json_line(LogLevel level, std::string_view event, std::initializer_list<Pair> pairs) {
-  std::string line = fmt::format(R"({{"time":"{}","level":"{}","event":")", timestamp(),
-                                 level_text(level));
+  std::string line =
+      fmt::format(R"({{"time":"{}","level":"{}","event":")", timestamp(), level_text(level));
   append_json_escaped(line, event);
   line += '"';
   for (const Pair& pair : pairs) {
@@ -64,8 +64,8 @@ std::string console_line(LogLevel level, std::string_view event,
     line += ' ';
     line += pair.key;
     line += '=';
-    const bool quoted = pair.value.find_first_of(" \"=\t\r\n") != std::string::npos ||
-                        pair.value.empty();
+    const bool quoted =
+        pair.value.find_first_of(" \"=\t\r\n") != std::string::npos || pair.value.empty();
     if (quoted) line += '"';
     append_json_escaped(line, pair.value);
     if (quoted) line += '"';
@@ -91,9 +91,7 @@ Pair kv(std::string_view key, const Error& error) {
 }
 
 void set_level(LogLevel level) noexcept { current_level.store(level, std::memory_order_relaxed); }
-void set_format(Format format) noexcept {
-  current_format.store(format, std::memory_order_relaxed);
-}
+void set_format(Format format) noexcept { current_format.store(format, std::memory_order_relaxed); }
 void set_sink(Sink* sink) noexcept { current_sink.store(sink); }
 
 bool enabled(LogLevel level) noexcept {

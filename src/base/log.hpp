@@ -36,8 +36,7 @@ inline Pair kv(std::string_view key, const std::string& value) { return {key, va
 inline Pair kv(std::string_view key, Secret) { return {key, "***"}; }
 inline Pair kv(std::string_view key, bool value) { return {key, value ? "true" : "false", true}; }
 template <class T>
-  requires std::is_arithmetic_v<T>
-Pair kv(std::string_view key, T value) {
+requires std::is_arithmetic_v<T> Pair kv(std::string_view key, T value) {
   return {key, std::to_string(value), true};
 }
 Pair kv(std::string_view key, const Error& error);

@@ -59,9 +59,8 @@ void FileSink::reopen_if_moved() {
   if (path_.empty()) return;
   struct stat by_path {};
   struct stat by_fd {};
-  const bool same = ::stat(path_.c_str(), &by_path) == 0 &&
-                    ::fstat(file_.get(), &by_fd) == 0 && by_path.st_ino == by_fd.st_ino &&
-                    by_path.st_dev == by_fd.st_dev;
+  const bool same = ::stat(path_.c_str(), &by_path) == 0 && ::fstat(file_.get(), &by_fd) == 0 &&
+                    by_path.st_ino == by_fd.st_ino && by_path.st_dev == by_fd.st_dev;
   if (same) return;
   Fd reopened(open_for_append(path_));
   if (reopened.is_open()) file_ = std::move(reopened);

@@ -15,7 +15,8 @@ std::int64_t tick_now() noexcept { return coarse_clock().monotonic_ms / TimerWhe
 
 void Timer::arm(TimerWheel& wheel, Milliseconds delay) noexcept {
   disarm();
-  const std::int64_t due_ms = coarse_clock().monotonic_ms + std::max<std::int64_t>(delay.count(), 0);
+  const std::int64_t due_ms =
+      coarse_clock().monotonic_ms + std::max<std::int64_t>(delay.count(), 0);
   due_tick_ = (due_ms + TimerWheel::tick_ms - 1) / TimerWheel::tick_ms;
   wheel_ = &wheel;
   wheel.link(*this);
@@ -81,7 +82,8 @@ void TimerWheel::advance() {
 int TimerWheel::sleep_ms_max() const noexcept {
   if (armed_ == 0) return -1;
   const std::int64_t next_tick_ms = (tick_ + 1) * tick_ms;
-  return static_cast<int>(std::clamp<std::int64_t>(next_tick_ms - coarse_clock().monotonic_ms, 0, tick_ms));
+  return static_cast<int>(
+      std::clamp<std::int64_t>(next_tick_ms - coarse_clock().monotonic_ms, 0, tick_ms));
 }
 
 }  // namespace portero

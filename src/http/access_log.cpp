@@ -11,8 +11,8 @@
 namespace portero::http {
 namespace {
 
-constexpr std::array<std::string_view, 4> secret_parameters = {"auth", "auth_key",
-                                                               "auth_signature", "token"};
+constexpr std::array<std::string_view, 4> secret_parameters = {"auth", "auth_key", "auth_signature",
+                                                               "token"};
 
 bool is_secret(std::string_view name) noexcept {
   return std::any_of(secret_parameters.begin(), secret_parameters.end(),
@@ -74,8 +74,8 @@ std::string json_line(const Exchange& exchange, const AccessRecord& record) {
 
 std::string console_line(const Exchange& exchange, const AccessRecord& record) {
   const Request& request = exchange.request;
-  std::string line = fmt::format("{} access {} {} ", timestamp(), record.client,
-                                 exchange.status_sent);
+  std::string line =
+      fmt::format("{} access {} {} ", timestamp(), record.client, exchange.status_sent);
   append_json_escaped(line, request.method_text);
   line += ' ';
   append_json_escaped(line, fmt::format("{}://{}{}", request.scheme, request.host, record.target));

@@ -88,8 +88,8 @@ class Exchange {
   int status_sent = 0;
   std::uint64_t body_bytes_sent = 0;
   std::uint64_t body_bytes_read = 0;
-  std::int64_t started_ms = 0;  // monotonic
-  std::string_view upstream;    // address of the upstream that answered, if any
+  std::int64_t started_ms = 0;   // monotonic
+  std::string_view upstream;     // address of the upstream that answered, if any
   std::uint64_t request_id = 0;  // random; made when first asked for ({request_id})
 
  protected:

@@ -46,14 +46,11 @@ struct H2Callbacks {
       case NGHTTP2_DATA:
         if (ends_stream) session.on_input_end(frame->hd.stream_id);
         break;
-      case NGHTTP2_RST_STREAM:
-        session.on_reset_received(frame->hd.stream_id);
-        break;
+      case NGHTTP2_RST_STREAM: session.on_reset_received(frame->hd.stream_id); break;
       case NGHTTP2_PING:
         if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) session.finish_drain();
         break;
-      default:
-        break;
+      default: break;
     }
     return 0;
   }
@@ -112,8 +109,7 @@ const nghttp2_session_callbacks* h2_callbacks() {
     nghttp2_session_callbacks_set_on_frame_recv_callback(made, &H2Callbacks::on_frame_recv);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(made, &H2Callbacks::on_data_chunk);
     nghttp2_session_callbacks_set_on_frame_send_callback(made, &H2Callbacks::on_frame_send);
-    nghttp2_session_callbacks_set_on_frame_not_send_callback(made,
-                                                             &H2Callbacks::on_frame_not_send);
+    nghttp2_session_callbacks_set_on_frame_not_send_callback(made, &H2Callbacks::on_frame_not_send);
     nghttp2_session_callbacks_set_on_stream_close_callback(made, &H2Callbacks::on_stream_close);
     nghttp2_session_callbacks_set_send_data_callback(made, &H2Callbacks::send_data);
     return made;

@@ -242,7 +242,8 @@ Errc H2Connection::write_output() {
     const Result<std::size_t> written = context_.stream.try_write(parts);
     if (!written) return written.error().code;
     output_.consume(*written);
-    if (writing_) write_deadline_.arm(context_.timers, context_.timeouts.write, Errc::timeout_write);
+    if (writing_)
+      write_deadline_.arm(context_.timers, context_.timeouts.write, Errc::timeout_write);
   }
 }
 
@@ -264,8 +265,8 @@ Task<> H2Connection::close(Errc why) {
   idle_timer_.disarm();
   head_timer_.disarm();
   input_.release();
-  const bool client_left = why != Errc::cancelled && why != Errc::flood &&
-                           why != Errc::http2_protocol;
+  const bool client_left =
+      why != Errc::cancelled && why != Errc::flood && why != Errc::http2_protocol;
   session_.fail_streams(client_left ? why : Errc::connection_reset);
   flush_.cancel();
   if (client_left) write_failure_ = why;

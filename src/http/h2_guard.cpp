@@ -74,19 +74,17 @@ bool H2Guard::on_frame(FrameHead head, std::int64_t now_ms) noexcept {
   ++frames_;
   switch (head.type) {
     case frame_data: {
-      const bool useful = (head.flags & flag_end_stream) != 0 || !may_be_empty(head.length, head.flags);
+      const bool useful =
+          (head.flags & flag_end_stream) != 0 || !may_be_empty(head.length, head.flags);
       return useful || cheap_frames_.take(now_ms);
     }
     case frame_headers:
       ++blocks_;
       block_bytes_ = block_frames_ = 0;
       return add_to_block(head) && cheap_frames_.take(now_ms);
-    case frame_continuation:
-      return add_to_block(head) && cheap_frames_.take(now_ms);
-    case frame_rst_stream:
-      return resets_received_.take(now_ms);
-    default:
-      return cheap_frames_.take(now_ms);
+    case frame_continuation: return add_to_block(head) && cheap_frames_.take(now_ms);
+    case frame_rst_stream: return resets_received_.take(now_ms);
+    default: return cheap_frames_.take(now_ms);
   }
 }
 

@@ -33,7 +33,8 @@ H2RequestReader::Admission H2RequestReader::admit(std::size_t name_bytes,
   ++fields_;
   bytes_ += name_bytes + value_bytes + field_overhead_bytes;
   if (fields_ <= fields_max && bytes_ <= header_bytes_max) return Admission::keep;
-  const bool flood = fields_ > flood_factor * fields_max || bytes_ > flood_factor * header_bytes_max;
+  const bool flood =
+      fields_ > flood_factor * fields_max || bytes_ > flood_factor * header_bytes_max;
   return flood ? Admission::flood : Admission::drop;
 }
 
@@ -100,12 +101,9 @@ H2HeadCheck H2RequestReader::check(const ConnectionInfo& connection, bool body_f
   if (!read_body_length(body_follows)) return malformed("the length of the body is not clear");
   join_cookies();
   switch (normalise_target(request_, arena_)) {
-    case TargetCheck::ok:
-      break;
-    case TargetCheck::bad_target:
-      return refused(400, "the request target is malformed");
-    case TargetCheck::bad_host:
-      return refused(400, "the host is malformed");
+    case TargetCheck::ok: break;
+    case TargetCheck::bad_target: return refused(400, "the request target is malformed");
+    case TargetCheck::bad_host: return refused(400, "the host is malformed");
   }
   if (request_.host.empty()) return refused(400, "the host is missing");
   if (!read_expectation()) return refused(417, "the only expectation known is 100-continue");
@@ -143,8 +141,7 @@ bool H2RequestReader::read_expectation() noexcept {
   for (const Field& field : request_.headers) {
     if (field.id != FieldId::expect) continue;
     if (!iequals(field.value, "100-continue")) return false;
-    request_.expects_continue =
-        request_.body == BodyKind::chunked || request_.content_length > 0;
+    request_.expects_continue = request_.body == BodyKind::chunked || request_.content_length > 0;
   }
   return true;
 }
@@ -162,8 +159,9 @@ void H2RequestReader::join_cookies() {
   char* at = joined;
   for (const Field& field : request_.headers) {
     if (field.id != FieldId::cookie) continue;
-    if (at != joined) at = static_cast<char*>(std::memcpy(at, separator.data(), separator.size())) +
-                           separator.size();
+    if (at != joined)
+      at = static_cast<char*>(std::memcpy(at, separator.data(), separator.size())) +
+           separator.size();
     if (!field.value.empty()) std::memcpy(at, field.value.data(), field.value.size());
     at += field.value.size();
   }

@@ -15,7 +15,7 @@ namespace portero::http {
 // What has become of a request head: served, reset (malformed) or answered at once.
 struct H2HeadCheck {
   bool malformed = false;
-  int refusal_status = 0;  // 0: none
+  int refusal_status = 0;   // 0: none
   std::string_view detail;  // what is wrong, for people; a constant
 };
 

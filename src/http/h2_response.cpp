@@ -23,10 +23,8 @@ bool is_left_out(FieldId id) noexcept {
     case FieldId::proxy_connection:
     case FieldId::te:
     case FieldId::transfer_encoding:
-    case FieldId::upgrade:
-      return true;
-    default:
-      return false;
+    case FieldId::upgrade: return true;
+    default: return false;
   }
 }
 

@@ -17,28 +17,21 @@ void expect_ok(int result) noexcept { PORTERO_ASSERT(result == 0); }
 // What a client is told about a stream that is given up. Source: RFC 9113 §7.
 std::uint32_t reset_code(Errc why) noexcept {
   switch (why) {
-    case Errc::ok:
-      return NGHTTP2_NO_ERROR;
-    case Errc::http2_protocol:
-      return NGHTTP2_PROTOCOL_ERROR;
+    case Errc::ok: return NGHTTP2_NO_ERROR;
+    case Errc::http2_protocol: return NGHTTP2_PROTOCOL_ERROR;
     case Errc::cancelled:
     case Errc::timeout_body:
-    case Errc::timeout_write:
-      return NGHTTP2_CANCEL;
-    default:
-      return NGHTTP2_INTERNAL_ERROR;
+    case Errc::timeout_write: return NGHTTP2_CANCEL;
+    default: return NGHTTP2_INTERNAL_ERROR;
   }
 }
 
 std::uint32_t goaway_code(H2Goodbye why) noexcept {
   switch (why) {
-    case H2Goodbye::idle:
-      return NGHTTP2_NO_ERROR;
-    case H2Goodbye::protocol:
-      return NGHTTP2_PROTOCOL_ERROR;
+    case H2Goodbye::idle: return NGHTTP2_NO_ERROR;
+    case H2Goodbye::protocol: return NGHTTP2_PROTOCOL_ERROR;
     case H2Goodbye::slow_head:
-    case H2Goodbye::flood:
-      break;
+    case H2Goodbye::flood: break;
   }
   return NGHTTP2_ENHANCE_YOUR_CALM;
 }
@@ -59,8 +52,8 @@ std::string_view keep(nghttp2_rcbuf* text, Arena& arena) {
 
 H2Session::H2Session(const H2Context& context, TurnEnd& output)
     : context_(context), output_(output) {
-  expect_ok(nghttp2_session_server_new3(&nghttp2_, h2_callbacks(), this, h2_options(),
-                                        h2_memory()));
+  expect_ok(
+      nghttp2_session_server_new3(&nghttp2_, h2_callbacks(), this, h2_options(), h2_memory()));
   submit_settings();
 }
 
@@ -168,8 +161,8 @@ void H2Session::finish_drain() {
   if (!draining_ || drain_finished_) return;
   drain_finished_ = true;
   const std::int32_t last_id = nghttp2_session_get_last_proc_stream_id(nghttp2_);
-  expect_ok(nghttp2_submit_goaway(nghttp2_, NGHTTP2_FLAG_NONE, last_id, NGHTTP2_NO_ERROR, nullptr,
-                                  0));
+  expect_ok(
+      nghttp2_submit_goaway(nghttp2_, NGHTTP2_FLAG_NONE, last_id, NGHTTP2_NO_ERROR, nullptr, 0));
   output_.schedule();
 }
 
@@ -211,13 +204,9 @@ void H2Session::on_field(std::int32_t id, nghttp2_rcbuf* name, nghttp2_rcbuf* va
   const std::size_t name_bytes = nghttp2_rcbuf_get_buf(name).len;
   const std::size_t value_bytes = nghttp2_rcbuf_get_buf(value).len;
   switch (reader.admit(name_bytes, value_bytes)) {
-    case H2RequestReader::Admission::drop:
-      return;
-    case H2RequestReader::Admission::flood:
-      flood_ = true;
-      return;
-    case H2RequestReader::Admission::keep:
-      break;
+    case H2RequestReader::Admission::drop: return;
+    case H2RequestReader::Admission::flood: flood_ = true; return;
+    case H2RequestReader::Admission::keep: break;
   }
   const std::string_view kept_name = keep(name, exchange->arena);
   const std::string_view kept_value = keep(value, exchange->arena);
@@ -335,8 +324,8 @@ void H2Session::open_stream_window(H2Stream& stream, std::size_t bytes) {
 bool H2Session::widen_window(std::int32_t id) {
   if (wide_streams_ >= wide_streams_max) return false;
   ++wide_streams_;
-  expect_ok(nghttp2_session_set_local_window_size(nghttp2_, NGHTTP2_FLAG_NONE, id,
-                                                  wide_window_bytes));
+  expect_ok(
+      nghttp2_session_set_local_window_size(nghttp2_, NGHTTP2_FLAG_NONE, id, wide_window_bytes));
   output_.schedule();
   return true;
 }

@@ -73,7 +73,7 @@ void Loop::run() {
 void Loop::run_once(int wait_ms_max) {
   run_queue().run();
   const int timer_ms = timers_.sleep_ms_max();
-  const int wait_ms = timer_ms < 0     ? wait_ms_max
+  const int wait_ms = timer_ms < 0      ? wait_ms_max
                       : wait_ms_max < 0 ? timer_ms
                                         : std::min(timer_ms, wait_ms_max);
   std::array<epoll_event, events_per_turn_max> events;

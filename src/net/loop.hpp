@@ -40,12 +40,13 @@ class Loop final : public Waker {
   Result<> watch_listener(int fd, IoWatch& watch) noexcept;
   void unwatch(int fd) noexcept;
 
-  // Calls `on_wake(self)` once per turn in which another thread called wake(): empty mailboxes here.
+  // Calls `on_wake(self)` once per turn in which another thread called wake(): empty mailboxes
+  // here.
   void set_on_wake(void (*on_wake)(void*), void* self) noexcept;
 
   void run();
   void run_once(int wait_ms_max);
-  void stop() noexcept;          // ends run() after the turn that is under way
+  void stop() noexcept;           // ends run() after the turn that is under way
   void wake() noexcept override;  // from any thread
 
   TimerWheel& timers() noexcept { return timers_; }

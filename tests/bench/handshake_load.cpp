@@ -5,7 +5,6 @@
 //   handshake_load --port P --seconds S [--host NAME] [--resume]
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <openssl/ssl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,6 +16,7 @@
 #include <string>
 
 #include <fmt/format.h>
+#include <openssl/ssl.h>
 
 namespace {
 

@@ -11,9 +11,6 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-#include <openssl/ssl.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -35,6 +32,9 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/ssl.h>
 
 #include "base/bytes.hpp"
 #include "proc.hpp"
@@ -206,11 +206,11 @@ struct Tally {
 class Socket {
  public:
   explicit Socket(const Server& server) : connection_(server, server.port, server.tls) {
-    connection_.write(fmt::format(
-        "GET /app/{}?protocol=7&client=js&version=8.6.0 HTTP/1.1\r\nHost: {}:{}\r\n"
-        "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: http://{}\r\n\r\n",
-        server.key, server.host, server.port, server.host));
+    connection_.write(
+        fmt::format("GET /app/{}?protocol=7&client=js&version=8.6.0 HTTP/1.1\r\nHost: {}:{}\r\n"
+                    "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: http://{}\r\n\r\n",
+                    server.key, server.host, server.port, server.host));
     std::array<char, 4096> room;
     while (input_.find("socket_id") == std::string::npos || input_.find('}') == std::string::npos) {
       const long got = connection_.read_blocking(room.data(), room.size());
@@ -299,7 +299,8 @@ class Socket {
     if (at != std::string_view::npos) {
       ++tally.events;
       const std::int64_t sent = std::atoll(frame.data() + at + 5);
-      tally.latency_us.push_back(static_cast<std::uint32_t>(std::max<std::int64_t>(0, now_us() - sent)));
+      tally.latency_us.push_back(
+          static_cast<std::uint32_t>(std::max<std::int64_t>(0, now_us() - sent)));
     } else if (frame.find("subscription_succeeded") != std::string_view::npos) {
       ++tally.succeeded;
     }
@@ -312,12 +313,12 @@ class Socket {
 
 // The signed POST of one event. Source: hub-protocol notes on the Pusher HTTP API.
 std::string publish_request(const Server& server, std::string_view channel, std::string_view data) {
-  const std::string body = fmt::format(R"({{"name":"bench","channels":["{}"],"data":"{}"}})", channel,
-                                       data);
+  const std::string body =
+      fmt::format(R"({{"name":"bench","channels":["{}"],"data":"{}"}})", channel, data);
   const std::string path = fmt::format("/apps/{}/events", server.app);
-  const std::string query = fmt::format(
-      "auth_key={}&auth_timestamp={}&auth_version=1.0&body_md5={}", server.key,
-      std::time(nullptr), hex_digest(EVP_md5(), "", body));
+  const std::string query =
+      fmt::format("auth_key={}&auth_timestamp={}&auth_version=1.0&body_md5={}", server.key,
+                  std::time(nullptr), hex_digest(EVP_md5(), "", body));
   const std::string signature =
       hex_digest(EVP_sha256(), server.secret, "POST\n" + path + "\n" + query);
   return fmt::format(
@@ -369,7 +370,8 @@ class Poller {
     ::epoll_ctl(fd_, EPOLL_CTL_ADD, fd, &event);
   }
   std::span<epoll_event> wait(int timeout_ms) {
-    const int count = ::epoll_wait(fd_, events_.data(), static_cast<int>(events_.size()), timeout_ms);
+    const int count =
+        ::epoll_wait(fd_, events_.data(), static_cast<int>(events_.size()), timeout_ms);
     return {events_.data(), static_cast<std::size_t>(std::max(count, 0))};
   }
 
@@ -398,8 +400,10 @@ struct Bench {
     std::size_t answered = 0;
     for (const epoll_event& event : poller.wait(timeout_ms)) {
       if ((event.data.u64 & 1) != 0) {
-        answered += reinterpret_cast<Publisher*>(event.data.u64 & ~std::uint64_t{1})->pump() ? 1 : 0;
-      } else if (!reinterpret_cast<Socket*>(event.data.u64)->pump(tally, room.data(), room.size())) {
+        answered +=
+            reinterpret_cast<Publisher*>(event.data.u64 & ~std::uint64_t{1})->pump() ? 1 : 0;
+      } else if (!reinterpret_cast<Socket*>(event.data.u64)
+                      ->pump(tally, room.data(), room.size())) {
         fail("the server closed a socket");
       }
     }
@@ -447,12 +451,12 @@ void run_fanout(Bench& bench) {
     const std::string channel = prefix + std::to_string(i % channels);
     Socket& socket = *bench.sockets[i];
     const std::string auth = by_client ? bench.auth(socket, channel) : "";
-    socket.send(fmt::format(R"({{"event":"pusher:subscribe","data":{{"channel":"{}","auth":"{}"}}}})",
-                            channel, auth));
+    socket.send(fmt::format(
+        R"({{"event":"pusher:subscribe","data":{{"channel":"{}","auth":"{}"}}}})", channel, auth));
   }
   wait_for_subscriptions(bench, subscribers);
-  const double subscribe_us = (portero::bench::cpu_us(bench.server.pid) - cpu_subscribe) /
-                              static_cast<double>(subscribers);
+  const double subscribe_us =
+      (portero::bench::cpu_us(bench.server.pid) - cpu_subscribe) / static_cast<double>(subscribers);
   if (!by_client) bench.open_publishers(16);
   const std::string padding(130, 'x');
   std::uint64_t published = 0;
@@ -478,8 +482,8 @@ void run_fanout(Bench& bench) {
     }
     bench.pump(1);
   }
-  const double per_publish = static_cast<double>(subscribers) / static_cast<double>(channels) -
-                             (by_client ? 1 : 0);
+  const double per_publish =
+      static_cast<double>(subscribers) / static_cast<double>(channels) - (by_client ? 1 : 0);
   const auto expected = static_cast<std::uint64_t>(static_cast<double>(published) * per_publish);
   const std::int64_t drain_limit = now_us() + 15'000'000;
   while (bench.tally.events < expected && now_us() < drain_limit) bench.pump(10);
@@ -544,20 +548,23 @@ void run_presence(Bench& bench) {
   const double cpu_before = portero::bench::cpu_us(bench.server.pid);
   const std::int64_t start = now_us();
   for (std::size_t i = 0; i < members; ++i) {
-    const std::string data = fmt::format(R"({{"user_id":"{}","user_info":{{"name":"User {}"}}}})", i, i);
+    const std::string data =
+        fmt::format(R"({{"user_id":"{}","user_info":{{"name":"User {}"}}}})", i, i);
     std::string escaped;
     portero::append_json_escaped(escaped, data);
-    bench.sockets[i]->send(fmt::format(
-        R"({{"event":"pusher:subscribe","data":{{"channel":"presence-bench","auth":"{}","channel_data":"{}"}}}})",
-        bench.auth(*bench.sockets[i], "presence-bench", data), escaped));
+    bench.sockets[i]->send(
+        fmt::format(R"({{"event":"pusher:subscribe","data":{{"channel":"presence-bench",)"
+                    R"("auth":"{}","channel_data":"{}"}}}})",
+                    bench.auth(*bench.sockets[i], "presence-bench", data), escaped));
     if (i % 16 == 0) bench.pump(0);
   }
   wait_for_subscriptions(bench, members);
   const double seconds = static_cast<double>(now_us() - start) / 1e6;
-  fmt::print(R"({{"mode":"presence","members":{},"seconds":{:.2f},"cpu_us_per_join":{:.1f}}})"
-             "\n",
-             members, seconds,
-             (portero::bench::cpu_us(bench.server.pid) - cpu_before) / static_cast<double>(members));
+  fmt::print(
+      R"({{"mode":"presence","members":{},"seconds":{:.2f},"cpu_us_per_join":{:.1f}}})"
+      "\n",
+      members, seconds,
+      (portero::bench::cpu_us(bench.server.pid) - cpu_before) / static_cast<double>(members));
 }
 
 }  // namespace

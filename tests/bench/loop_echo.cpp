@@ -105,8 +105,7 @@ void serve_loop(const std::vector<int>& fds) {
   portero::net::Loop loop;
   int open = static_cast<int>(fds.size());
   for (const int fd : fds) {
-    portero::spawn(
-        echo(std::make_unique<portero::net::TcpStream>(loop, portero::Fd(fd)), open));
+    portero::spawn(echo(std::make_unique<portero::net::TcpStream>(loop, portero::Fd(fd)), open));
   }
   while (open > 0) loop.run_once(1000);
 }

@@ -15,7 +15,8 @@ namespace portero::bench {
 // count in ticks of 10 ms). Threads that have ended are not counted.
 inline double cpu_us(long pid) {
   double total = 0;
-  for (const auto& thread : std::filesystem::directory_iterator(fmt::format("/proc/{}/task", pid))) {
+  for (const auto& thread :
+       std::filesystem::directory_iterator(fmt::format("/proc/{}/task", pid))) {
     std::ifstream stat(thread.path() / "schedstat");
     double nanoseconds = 0;
     stat >> nanoseconds;

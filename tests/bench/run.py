@@ -101,7 +101,8 @@ events {{ worker_connections 4096; }}
 http {{
   access_log off; keepalive_requests 1000000000;
   client_body_temp_path {self.folder}/b; proxy_temp_path {self.folder}/p;
-  fastcgi_temp_path {self.folder}/f; uwsgi_temp_path {self.folder}/u; scgi_temp_path {self.folder}/s;
+  fastcgi_temp_path {self.folder}/f; uwsgi_temp_path {self.folder}/u;
+  scgi_temp_path {self.folder}/s;
   upstream app {{ server 127.0.0.1:{self.backend}; keepalive 256; keepalive_requests 1000000000; }}
   server {{
     listen 127.0.0.1:{self.plain}; listen 127.0.0.1:{self.tls} ssl http2;
@@ -223,7 +224,10 @@ http {{
   access_log off; keepalive_requests 1000000000; keepalive_timeout 300s;
   client_body_temp_path {folder}/bb; proxy_temp_path {folder}/bp; fastcgi_temp_path {folder}/bf;
   uwsgi_temp_path {folder}/bu; scgi_temp_path {folder}/bs;
-  server {{ listen 127.0.0.1:{port}; location / {{ default_type text/plain; return 200 "{body}"; }} }}
+  server {{
+    listen 127.0.0.1:{port};
+    location / {{ default_type text/plain; return 200 "{body}"; }}
+  }}
 }}""")
     process = subprocess.Popen(["taskset", "-c", LOAD_CORE, "nginx", "-c", str(config)],
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -352,7 +356,8 @@ def run_budget(folder, backend):
         counts = []
         for requests in (many, few, many):
             before = read()
-            on_load_core(["h2load", "-n", str(requests), *arguments, f"{scheme}://localhost:{port}/"])
+            on_load_core(["h2load", "-n", str(requests), *arguments,
+                          f"{scheme}://localhost:{port}/"])
             counts.append(read() - before)
         budget[name] = {"allocations": (counts[2] - counts[1]) / (many - few)}
         trace = folder / "strace.txt"
@@ -378,7 +383,8 @@ def print_tables(report):
         print(f"\n{'CPU us per request':<20}" + "".join(f"{n:>10}" for n in names) +
               f"{'ratio':>9}{'target':>8}")
         for work, row in report["edge"].items():
-            cells = "".join(f"{row[n]['cpu_us']:>10.1f}" if n in row else f"{'-':>10}" for n in names)
+            cells = "".join(f"{row[n]['cpu_us']:>10.1f}" if n in row else f"{'-':>10}"
+                            for n in names)
             peers = [row[n]["cpu_us"] for n in names[:-1] if n in row]
             ratio = row["portero"]["cpu_us"] / min(peers) if peers and "portero" in row else None
             row["ratio"] = ratio

@@ -26,8 +26,8 @@ const std::vector<std::string> presence_channels = {"presence-0", "presence-1", 
 // What one socket believes about one channel.
 struct Belief {
   bool subscribed = false;
-  std::vector<std::int64_t> events;     // since the last success
-  std::set<std::string> users;          // of a presence channel
+  std::vector<std::int64_t> events;  // since the last success
+  std::set<std::string> users;       // of a presence channel
 };
 
 struct Actor {
@@ -77,8 +77,8 @@ class Simulation {
 
   std::unique_ptr<Actor> make_actor(std::size_t worker) {
     auto actor = std::make_unique<Actor>();
-    actor->client = std::make_unique<TestClient>(hub_, worker, "reverb-key",
-                                                 OpenOptions{.auto_settle = false});
+    actor->client =
+        std::make_unique<TestClient>(hub_, worker, "reverb-key", OpenOptions{.auto_settle = false});
     hub_.run();
     actor->client->id();
     return actor;
@@ -92,9 +92,12 @@ class Simulation {
     } else if (what < 45 && actors_.size() < 40) {
       actors_.push_back(make_actor(pick(workers)));
     } else if (what < 60) {
-      hub_.shard(pick(workers)).publish(
-          {"123456", {open_channels[pick(open_channels.size())]}, "e", std::to_string(++sequence_),
-           ""});
+      hub_.shard(pick(workers))
+          .publish({"123456",
+                    {open_channels[pick(open_channels.size())]},
+                    "e",
+                    std::to_string(++sequence_),
+                    ""});
     } else if (!actors_.empty()) {
       act(pick(actors_.size()), what);
     }
@@ -120,8 +123,8 @@ class Simulation {
       actor.client->join(channel, user);
       actor.wanted[channel] = user;
     } else if (!actor.wanted.empty()) {
-      const auto gone = std::next(actor.wanted.begin(),
-                                  static_cast<std::ptrdiff_t>(pick(actor.wanted.size())));
+      const auto gone =
+          std::next(actor.wanted.begin(), static_cast<std::ptrdiff_t>(pick(actor.wanted.size())));
       actor.client->unsubscribe(gone->first);
       hub_.run();
       listen(actor, false);

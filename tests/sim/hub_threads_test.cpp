@@ -77,8 +77,9 @@ class Worker {
     wires_.push_back(std::make_unique<Wire>());
     Wire& wire = *wires_.back();
     for (int i = 0; i < channels; ++i) {
-      wire.to_hub += masked_frame(Opcode::text, R"({"event":"pusher:subscribe","data":{"channel":"c)" +
-                                                    std::to_string(i) + R"("}})");
+      wire.to_hub +=
+          masked_frame(Opcode::text, R"({"event":"pusher:subscribe","data":{"channel":"c)" +
+                                         std::to_string(i) + R"("}})");
     }
     auto session = std::make_unique<WsConnection>(shard_, shard_.find_app_state("key"),
                                                   Refusal::none, IpAddress());
@@ -88,9 +89,8 @@ class Worker {
   void churn() {
     Wire& wire = *wires_.front();
     for (const char* event : {"subscribe", "unsubscribe"}) {
-      wire.to_hub += masked_frame(
-          Opcode::text, std::string(R"({"event":"pusher:)") + event +
-                            R"(","data":{"channel":"passing"}})");
+      wire.to_hub += masked_frame(Opcode::text, std::string(R"({"event":"pusher:)") + event +
+                                                    R"(","data":{"channel":"passing"}})");
     }
     wire.stream->readable().signal();
   }

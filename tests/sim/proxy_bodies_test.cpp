@@ -2,12 +2,12 @@
 // pieces, answer early, break off, talk garbage or die. Whatever happens, a client never takes a
 // wrong or shortened body for a whole one, and an upstream never gets one.
 // A failure prints its seed; PORTERO_SIM_SEED=N runs that one alone.
-#include <doctest/doctest.h>
-
 #include <cstdlib>
 #include <list>
 #include <random>
 #include <string>
+
+#include <doctest/doctest.h>
 
 #include "http/h1_codec.hpp"
 #include "unit/proxy/proxy_harness.hpp"
@@ -313,9 +313,7 @@ class Simulation {
     switch (plan.behaviour) {
       case Behaviour::with_length:
       case Behaviour::chunked:
-      case Behaviour::until_close:
-        CHECK(whole);
-        break;
+      case Behaviour::until_close: CHECK(whole); break;
       case Behaviour::early: CHECK((whole && client.response.status == 413)); break;
       case Behaviour::cut_short: CHECK_FALSE(client.complete); break;
       case Behaviour::garbage: CHECK(client.response.status == 502); break;

@@ -17,7 +17,8 @@ test('089 text that is no JSON: 4200, the socket stays usable', async () => {
 test('090 JSON that is no event: 4200', async () => {
   const client = await hub.connect();
   const messages = ['5', '"x"', '[]', 'null', '{}', '{"event":[]}', '{"event":""}',
-                    '{"event":null}', '{"event":5}', '', ' ', '{"event":"pusher:ping"', '[{"event":"pusher:ping"}]',
+                    '{"event":null}', '{"event":5}', '', ' ',
+                     '{"event":"pusher:ping"', '[{"event":"pusher:ping"}]',
                     '{"event":"pusher:ping"} {}'];
   for (const message of messages) {
     client.send(message);

@@ -77,7 +77,9 @@ export class H2Wire {
     }
     if (this.#outcomes.has(stream)) return;
     if (type === frameType.reset) this.#outcomes.set(stream, { reset: payload.readUInt32BE(0) });
-    if (type === frameType.headers) this.#outcomes.set(stream, { answered: payload.includes(0x88) });
+    if (type === frameType.headers) {
+      this.#outcomes.set(stream, { answered: payload.includes(0x88) });
+    }
   }
 
   write(...frames) {

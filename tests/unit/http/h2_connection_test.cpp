@@ -9,17 +9,14 @@ using namespace portero::http;
 
 namespace {
 
-Task<> hello(H2TestService&, Exchange& exchange) {
-  (void)co_await respond(exchange, 200, "hello");
-}
+Task<> hello(H2TestService&, Exchange& exchange) { (void)co_await respond(exchange, 200, "hello"); }
 
 // Reports what a handler sees of the request.
 Task<> describe(H2TestService&, Exchange& exchange) {
   const Request& request = exchange.request;
   std::string text;
-  for (const std::string_view part :
-       {request.method_text, request.scheme, request.authority, request.host, request.target,
-        request.path, request.query}) {
+  for (const std::string_view part : {request.method_text, request.scheme, request.authority,
+                                      request.host, request.target, request.path, request.query}) {
     text.append(part).append("|");
   }
   for (const Field& field : request.headers) {

@@ -9,9 +9,7 @@ using namespace portero::http;
 
 namespace {
 
-Task<> hello(H2TestService&, Exchange& exchange) {
-  (void)co_await respond(exchange, 200, "hello");
-}
+Task<> hello(H2TestService&, Exchange& exchange) { (void)co_await respond(exchange, 200, "hello"); }
 
 Task<> never(H2TestService& service, Exchange&) { co_await service.gate; }
 
@@ -80,8 +78,8 @@ TEST_CASE("h2_flood: a request that lacks a pseudo field is reset") {
 }
 
 TEST_CASE("h2_flood: connection-specific fields are reset") {
-  for (const char* name : {"connection", "keep-alive", "proxy-connection", "transfer-encoding",
-                           "upgrade"}) {
+  for (const char* name :
+       {"connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"}) {
     CHECK(fate(with({{name, "x"}})) == -1);
   }
   CHECK(fate(with({{"te", "gzip"}})) == -1);
@@ -195,8 +193,8 @@ TEST_CASE("h2_flood: streams that the client makes the server reset end the conn
   // A window of a stream that overflows is an error of that stream alone.
   for (int i = 0; i < 1'000 && !target.client.goaway; ++i) {
     const std::int32_t id = target.client.get("/never");
-    target.send_raw(h2_frame(NGHTTP2_WINDOW_UPDATE, 0, static_cast<std::uint32_t>(id),
-                             "\x7f\xff\xff\xff"));
+    target.send_raw(
+        h2_frame(NGHTTP2_WINDOW_UPDATE, 0, static_cast<std::uint32_t>(id), "\x7f\xff\xff\xff"));
     target.turn();
     target.open_gate();
   }
@@ -228,8 +226,8 @@ TEST_CASE("h2_flood: a small block that decodes to many fields ends the connecti
   block += "example.com";
   block += std::string("\x40\x01x\x7f\x81\x1e", 6) + std::string(285, 'y');
   block += std::string(10'000, '\xbe');
-  target.send_raw(h2_frame(NGHTTP2_HEADERS, NGHTTP2_FLAG_END_STREAM | NGHTTP2_FLAG_END_HEADERS, 1,
-                           block));
+  target.send_raw(
+      h2_frame(NGHTTP2_HEADERS, NGHTTP2_FLAG_END_STREAM | NGHTTP2_FLAG_END_HEADERS, 1, block));
   target.turn();
   CHECK(target.client.goaway_code == NGHTTP2_ENHANCE_YOUR_CALM);
   CHECK(target.service.served == 0);

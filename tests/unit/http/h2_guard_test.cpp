@@ -1,8 +1,8 @@
 #include "http/h2_guard.hpp"
 
-#include <doctest/doctest.h>
-
 #include <string>
+
+#include <doctest/doctest.h>
 
 #include "cuts.hpp"
 
@@ -11,8 +11,19 @@ using namespace portero::http;
 
 namespace {
 
-enum Type : std::uint8_t { data, headers, priority, rst_stream, settings, push, ping, goaway,
-                           window_update, continuation, unknown = 0x42 };
+enum Type : std::uint8_t {
+  data,
+  headers,
+  priority,
+  rst_stream,
+  settings,
+  push,
+  ping,
+  goaway,
+  window_update,
+  continuation,
+  unknown = 0x42
+};
 
 const std::string magic = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 

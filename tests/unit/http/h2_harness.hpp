@@ -4,14 +4,14 @@
 // Thread: the test's.
 #pragma once
 
-#include <doctest/doctest.h>
-#include <nghttp2/nghttp2.h>
-
 #include <cstring>
 #include <map>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <doctest/doctest.h>
+#include <nghttp2/nghttp2.h>
 
 #include "base/clock.hpp"
 #include "base/run_queue.hpp"
@@ -29,7 +29,7 @@ struct H2Answer {
   H2TextFields headers;
   H2TextFields trailers;
   std::string body;
-  bool ended = false;   // END_STREAM came
+  bool ended = false;  // END_STREAM came
   bool closed = false;
   std::uint32_t reset_code = 0;  // of RST_STREAM from the server, when was_reset
   bool was_reset = false;
@@ -104,8 +104,8 @@ class H2Client {
     return request(fields, &upload);
   }
   static H2TextFields head(const std::string& method, const std::string& path) {
-    return {{":method", method}, {":scheme", "https"}, {":authority", "example.com"},
-            {":path", path}};
+    return {
+        {":method", method}, {":scheme", "https"}, {":authority", "example.com"}, {":path", path}};
   }
   // Goes on with an upload that had no more data.
   void resume(std::int32_t id) { nghttp2_session_resume_data(session_, id); }
@@ -246,8 +246,8 @@ class H2TestService final : public Service {
   int served = 0;
   int running = 0;
   bool drain = false;
-  WaitPoint gate;         // for handlers that wait for the test
-  std::string log;        // for handlers that report
+  WaitPoint gate;   // for handlers that wait for the test
+  std::string log;  // for handlers that report
   std::size_t count = 0;
   Errc error = Errc::ok;
 };

@@ -1,10 +1,10 @@
 #include "http/h2_request.hpp"
 
-#include <doctest/doctest.h>
-
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <doctest/doctest.h>
 
 using namespace portero;
 using namespace portero::http;
@@ -34,7 +34,9 @@ struct Read {
 };
 
 Fields get(const std::string& path, const Fields& more = {}) {
-  Fields fields{{":method", "GET"}, {":scheme", "https"}, {":authority", "Example.com:8443"},
+  Fields fields{{":method", "GET"},
+                {":scheme", "https"},
+                {":authority", "Example.com:8443"},
                 {":path", path}};
   fields.insert(fields.end(), more.begin(), more.end());
   return fields;
@@ -104,8 +106,8 @@ TEST_CASE("h2_request: the scheme is the connection's") {
 }
 
 TEST_CASE("h2_request: connection-specific fields are malformed") {
-  for (const char* name : {"connection", "keep-alive", "proxy-connection", "transfer-encoding",
-                           "upgrade"}) {
+  for (const char* name :
+       {"connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"}) {
     CHECK(refusal(get("/", {{name, "x"}})) == -1);
   }
   CHECK(refusal(get("/", {{"te", "trailers"}})) == 0);

@@ -1,8 +1,8 @@
 #include "http/h2_response.hpp"
 
-#include <doctest/doctest.h>
-
 #include <string>
+
+#include <doctest/doctest.h>
 
 using namespace portero;
 using namespace portero::http;

@@ -1,9 +1,8 @@
 // Extended CONNECT: a stream that becomes a tunnel. Source: RFC 8441.
-#include "http/h2_stream_bytes.hpp"
-
 #include <doctest/doctest.h>
 
 #include "h2_harness.hpp"
+#include "http/h2_stream_bytes.hpp"
 
 using namespace portero;
 using namespace portero::http;

@@ -97,7 +97,8 @@ class FakeExchange final : public http::Exchange {
 
  protected:
   Task<Result<>> write_head(http::Response& response) override {
-    for (const http::Field& field : response.headers) fields_sent.emplace_back(field.name, field.value);
+    for (const http::Field& field : response.headers)
+      fields_sent.emplace_back(field.name, field.value);
     co_return Result<>();
   }
 };

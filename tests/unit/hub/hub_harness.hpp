@@ -114,8 +114,8 @@ class HubHarness {
   }
   void publish(std::size_t worker, std::vector<std::string> channels, std::string event,
                std::string data, std::string except = "") {
-    shard(worker).publish({app().id, std::move(channels), std::move(event), std::move(data),
-                           std::move(except)});
+    shard(worker).publish(
+        {app().id, std::move(channels), std::move(event), std::move(data), std::move(except)});
     settle();
   }
 
@@ -246,8 +246,8 @@ class TestClient {
     send_text(text + "}}");
   }
   void join(std::string_view channel, std::string_view user_id_json) {
-    subscribe_signed(channel, R"({"user_id":)" + std::string(user_id_json) +
-                                  R"(,"user_info":{"name":"N"}})");
+    subscribe_signed(
+        channel, R"({"user_id":)" + std::string(user_id_json) + R"(,"user_info":{"name":"N"}})");
   }
   void unsubscribe(std::string_view channel) {
     send_text(R"({"event":"pusher:unsubscribe","data":{"channel":)" + quote(channel) + "}}");
@@ -271,7 +271,8 @@ class TestClient {
     std::vector<json::object> out;
     for (const std::string& text : take(Opcode::text)) {
       json::object event = json::parse(text).as_object();
-      if (json::value* const data = event.if_contains("data"); data != nullptr && data->is_string()) {
+      if (json::value* const data = event.if_contains("data");
+          data != nullptr && data->is_string()) {
         boost::system::error_code ec;
         json::value inner = json::parse(data->get_string(), ec);
         if (!ec) *data = std::move(inner);
@@ -383,7 +384,8 @@ class TestClient {
       }
       if (left.size() < header + size) break;
       REQUIRE((byte(0) & 0xF0) == 0x80);
-      received_.push_back({static_cast<Opcode>(byte(0) & 15), std::string(left.substr(header, size))});
+      received_.push_back(
+          {static_cast<Opcode>(byte(0) & 15), std::string(left.substr(header, size))});
       left.remove_prefix(header + size);
     }
     wire.to_client = std::string(left);

@@ -236,8 +236,7 @@ TEST_CASE("hub presence: subscribing again as another user is leaving and joinin
     b.events();
     b.join(room, "3");
     CHECK(success_of(b).at("count") == 2);
-    CHECK(a.names() ==
-          Names{"pusher_internal:member_removed", "pusher_internal:member_added"});
+    CHECK(a.names() == Names{"pusher_internal:member_removed", "pusher_internal:member_added"});
   }
 }
 

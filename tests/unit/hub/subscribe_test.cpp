@@ -103,8 +103,7 @@ TEST_CASE("hub subscribe: no auth at all is refused [40]") {
   TestClient client(hub, 0, "reverb-key");
   client.greeted().subscribe("private-chat");
   check_unauthorized(hub, client, "private-chat", "no auth");
-  client.send_text(
-      R"({"event":"pusher:subscribe","data":{"channel":"private-chat","auth":null}})");
+  client.send_text(R"({"event":"pusher:subscribe","data":{"channel":"private-chat","auth":null}})");
   check_unauthorized(hub, client, "private-chat", "no auth");
 }
 

@@ -77,5 +77,7 @@ TEST_CASE("pusher_frames: text inside JSON is escaped, bad UTF-8 replaced") {
 TEST_CASE("pusher_frames: the reason of a Close is cut between characters") {
   const FrameRef frame = frames::close(4001, std::string(122, 'x') + "\xc3\xa9");
   CHECK(frame->bytes().size() == 2 + 2 + 122);
-  CHECK(frames::close(1000, "bye")->bytes() == std::string_view("\x88\x05\x03\xe8" "bye", 7));
+  CHECK(frames::close(1000, "bye")->bytes() == std::string_view("\x88\x05\x03\xe8"
+                                                                "bye",
+                                                                7));
 }

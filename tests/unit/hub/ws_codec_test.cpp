@@ -94,12 +94,10 @@ TEST_CASE("ws_codec: reads the example of RFC 6455 §5.7") {
 }
 
 TEST_CASE("ws_codec: joins fragments and lets control frames between them [23]") {
-  const std::string bytes = masked_frame(Opcode::text, "one ", false) +
-                            masked_frame(Opcode::ping, "p") +
-                            masked_frame(Opcode::continuation, "", false) +
-                            masked_frame(Opcode::pong, "late") +
-                            masked_frame(Opcode::continuation, "two") +
-                            masked_frame(Opcode::text, "three");
+  const std::string bytes =
+      masked_frame(Opcode::text, "one ", false) + masked_frame(Opcode::ping, "p") +
+      masked_frame(Opcode::continuation, "", false) + masked_frame(Opcode::pong, "late") +
+      masked_frame(Opcode::continuation, "two") + masked_frame(Opcode::text, "three");
   CHECK(run(bytes) == Lines{"ping p", "pong", "text one two", "text three"});
 }
 
@@ -137,8 +135,7 @@ TEST_CASE("ws_codec: a message over the limit fails by its header, before its by
   CHECK(run(masked_frame(Opcode::text, std::string(limit, 'x'))).front().starts_with("text"));
   const std::string too_long = masked_frame(Opcode::text, std::string(limit + 1, 'x'));
   CHECK(run(too_long.substr(0, 8)) == Lines{"fail 1009"});
-  CHECK(run(raw({0x82, 0xFF, 0x7F, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0})) ==
-        Lines{"fail 1009"});
+  CHECK(run(raw({0x82, 0xFF, 0x7F, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0})) == Lines{"fail 1009"});
   const std::string half(limit / 2 + 1, 'x');
   CHECK(run(masked_frame(Opcode::text, half, false) + masked_frame(Opcode::continuation, half)) ==
         Lines{"fail 1009"});
@@ -157,8 +154,8 @@ TEST_CASE("ws_codec: text must be UTF-8, also across fragments [20]") {
   CHECK(run(masked_frame(Opcode::text, "h\xc3\xa9 \xf0\x9f\x98\x80")).size() == 1);
   CHECK(run(masked_frame(Opcode::text, "abcdefgh\xc3\x28")) == Lines{"fail 1007"});
   CHECK(run(masked_frame(Opcode::text, "\xed\xa0\x80")) == Lines{"fail 1007"});
-  CHECK(run(masked_frame(Opcode::text, "\xc3", false) + masked_frame(Opcode::continuation, "\xa9")) ==
-        Lines{"text \xc3\xa9"});
+  CHECK(run(masked_frame(Opcode::text, "\xc3", false) +
+            masked_frame(Opcode::continuation, "\xa9")) == Lines{"text \xc3\xa9"});
   CHECK(run(masked_frame(Opcode::text, "\xc3", false) + masked_frame(Opcode::continuation, "x")) ==
         Lines{"fail 1007"});
 }

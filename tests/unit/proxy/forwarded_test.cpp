@@ -1,8 +1,8 @@
 #include "proxy/forwarded.hpp"
 
-#include <doctest/doctest.h>
-
 #include <string>
+
+#include <doctest/doctest.h>
 
 #include "unit/proxy/fake_exchange.hpp"
 

@@ -1,8 +1,8 @@
 #include "proxy/hop_by_hop.hpp"
 
-#include <doctest/doctest.h>
-
 #include <string>
+
+#include <doctest/doctest.h>
 
 #include "proxy/upstream_request.hpp"
 #include "unit/proxy/fake_exchange.hpp"

@@ -1,8 +1,8 @@
 #include "proxy/placeholder.hpp"
 
-#include <doctest/doctest.h>
-
 #include <string>
+
+#include <doctest/doctest.h>
 
 #include "unit/proxy/fake_exchange.hpp"
 
@@ -76,8 +76,7 @@ TEST_CASE("placeholder: values are encoded for the URL they become part of") {
         "https://x/a%20b/%3Fc%23%25?q=%2F%2F&r=a%26b");
   CHECK(expand("/n{path}", exchange, Place::url) == "/n/a%20b/%3Fc%23%25");
   CHECK(expand("/n?q={query.q}&r={query.r}", exchange, Place::url) == "/n?q=%2F%2F&r=a%26b");
-  CHECK(expand("//{host}/?{query}", exchange, Place::url) ==
-        "//a.example/?q=%2F%2F&r=a%26b");
+  CHECK(expand("//{host}/?{query}", exchange, Place::url) == "//a.example/?q=%2F%2F&r=a%26b");
 }
 
 TEST_CASE("placeholder: values are no markup in a page") {

@@ -135,7 +135,7 @@ class ProxyRig {
   QuietLog quiet;
   FakeUpstream upstream;
   PoolSet pools{loop};
-  conf::Route route;  // may be changed before start()
+  conf::Route route;   // may be changed before start()
   bool ended = false;  // the client's connection is over
 
   net::FakeStream& client() { return *client_; }

@@ -1,8 +1,8 @@
 // Bodies through the reverse proxy: both ways at once, with backpressure, and what happens when one
 // side stops.
-#include <doctest/doctest.h>
-
 #include <string>
+
+#include <doctest/doctest.h>
 
 #include "unit/proxy/proxy_harness.hpp"
 
@@ -100,11 +100,12 @@ TEST_CASE("reverse_proxy: a large download waits for its client") {
   CHECK(got == big_bytes);
 }
 
-TEST_CASE("reverse_proxy: a large upload waits for its upstream, and is read while it is answered") {
+TEST_CASE(
+    "reverse_proxy: a large upload waits for its upstream, and is read while it is answered") {
   ProxyRig rig;
   rig.start();
-  rig.client().feed("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: " +
-                    std::to_string(big_bytes) + "\r\n\r\n");
+  rig.client().feed("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: " + std::to_string(big_bytes) +
+                    "\r\n\r\n");
   FakePeer peer = rig.accept();
   rig.received(peer);
   std::size_t fed = 0;
@@ -167,7 +168,8 @@ TEST_CASE("reverse_proxy: an upstream that closes during the upload is 502 at on
 TEST_CASE("reverse_proxy: a client that breaks off its body takes the upstream's request along") {
   ProxyRig rig;
   rig.start();
-  rig.client().feed("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n");
+  rig.client().feed(
+      "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n");
   FakePeer peer = rig.accept();
   rig.received(peer, "first\r\n");
   SUBCASE("it ends") { rig.client().end(); }
@@ -227,8 +229,9 @@ TEST_CASE("reverse_proxy: pieces of a stream reach the client as they come") {
   rig.client().feed("GET /events HTTP/1.1\r\nHost: a\r\n\r\n");
   FakePeer peer = rig.accept();
   rig.received(peer);
-  peer.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
-            "Transfer-Encoding: chunked\r\n\r\n");
+  peer.send(
+      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+      "Transfer-Encoding: chunked\r\n\r\n");
   CHECK(rig.answer("\r\n\r\n").starts_with("HTTP/1.1 200 OK\r\n"));
   for (const std::string event : {"data: 1\n\n", "data: 2\n\n"}) {
     peer.send("9\r\n" + event + "\r\n");

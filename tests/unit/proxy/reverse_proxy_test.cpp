@@ -1,8 +1,8 @@
 #include "proxy/reverse_proxy.hpp"
 
-#include <doctest/doctest.h>
-
 #include <string>
+
+#include <doctest/doctest.h>
 
 #include "unit/proxy/proxy_harness.hpp"
 
@@ -157,7 +157,8 @@ TEST_CASE("reverse_proxy: a name that does not resolve is 502 until it does") {
   CHECK(brief(rig.answer("ok")) == "HTTP/1.1 200 OK | ok");
 }
 
-TEST_CASE("reverse_proxy: when an upstream refuses, the next one gets the request, whatever it is") {
+TEST_CASE(
+    "reverse_proxy: when an upstream refuses, the next one gets the request, whatever it is") {
   ProxyRig rig;
   FakeUpstream other;
   rig.route.proxy->to.push_back(other.address());
@@ -183,9 +184,7 @@ TEST_CASE("reverse_proxy: an answer that is no HTTP is 502, never passed on") {
   SUBCASE("both ways to tell the length") {
     peer.send("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n");
   }
-  SUBCASE("a head without end") {
-    peer.send("HTTP/1.1 200 OK\r\nX: " + std::string(70'000, 'x'));
-  }
+  SUBCASE("a head without end") { peer.send("HTTP/1.1 200 OK\r\nX: " + std::string(70'000, 'x')); }
   SUBCASE("a protocol switch that nobody asked for") {
     peer.send("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n");
   }
@@ -232,8 +231,7 @@ TEST_CASE("reverse_proxy: re-chunks a chunked answer and passes its trailers") {
       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n"
       "3;ext=1\r\nabc\r\n0002\r\nde\r\n0\r\nX-Sum: 5\r\nContent-Length: 9\r\n\r\n");
   const std::string answer = rig.answer("X-Sum: 5\r\n\r\n");
-  CHECK(brief(answer) ==
-        "HTTP/1.1 200 OK | 3\r\nabc\r\n2\r\nde\r\n0\r\nX-Sum: 5\r\n\r\n");
+  CHECK(brief(answer) == "HTTP/1.1 200 OK | 3\r\nabc\r\n2\r\nde\r\n0\r\nX-Sum: 5\r\n\r\n");
   CHECK(rig.client().write_calls == 1);
   rig.client().feed(get);
   rig.received(peer);  // the connection serves on
@@ -310,8 +308,8 @@ TEST_CASE("reverse_proxy: with all connections in use it answers 503 and when to
   ProxyRig rig;
   rig.route.proxy->max_concurrent = 1;
   rig.start();
-  Explained<PoolRef> pool = rig.pools.get(upstream_settings(rig.upstream.address(),
-                                                            *rig.route.proxy));
+  Explained<PoolRef> pool =
+      rig.pools.get(upstream_settings(rig.upstream.address(), *rig.route.proxy));
   REQUIRE(pool);
   const Lease busy(*pool);
   rig.client().feed(get);

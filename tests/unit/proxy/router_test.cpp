@@ -1,8 +1,8 @@
 #include "proxy/router.hpp"
 
-#include <doctest/doctest.h>
-
 #include <string>
+
+#include <doctest/doctest.h>
 
 #include "proxy/redirect.hpp"
 #include "proxy/static_response.hpp"
@@ -118,8 +118,8 @@ TEST_CASE("router: a site on plain HTTP is not redirected, in whatever order the
 
 TEST_CASE("router: routes are tried in order, and the first match wins") {
   Router router;
-  const Site& site = add_site(
-      router, {answering("a", "/a/*"), answering("b", "/a/b"), answering("rest", "/r")});
+  const Site& site =
+      add_site(router, {answering("a", "/a/*"), answering("b", "/a/b"), answering("rest", "/r")});
   router.add_name("a", {80, false}, site);
   CHECK(ask(router, "a", "/a/b") == "200 a");
   CHECK(ask(router, "a", "/r") == "200 rest");

@@ -1,8 +1,8 @@
 #include "proxy/tunnel.hpp"
 
-#include <doctest/doctest.h>
-
 #include <string>
+
+#include <doctest/doctest.h>
 
 #include "unit/proxy/proxy_harness.hpp"
 

@@ -3,10 +3,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <doctest/doctest.h>
-
 #include <set>
 #include <string>
+
+#include <doctest/doctest.h>
 
 #include "proxy/balancer.hpp"
 #include "proxy/pool_set.hpp"
@@ -180,8 +180,7 @@ TEST_CASE("pool_set: a pool made later knows the names too") {
   net::Loop loop;
   FakeUpstream upstream;
   PoolSet pools(loop);
-  const auto address =
-      net::SocketAddress::from_ip(*IpAddress::parse("127.0.0.1"), upstream.port());
+  const auto address = net::SocketAddress::from_ip(*IpAddress::parse("127.0.0.1"), upstream.port());
   pools.set_names({{"backend:80", {address}}});
   Explained<PoolRef> pool = pools.get(to("backend", 80));
   REQUIRE(pool);
@@ -211,7 +210,8 @@ TEST_CASE("upstream: resolves a name of the system") {
 TEST_CASE("balancer: each policy reaches every upstream and respects who is busy") {
   net::Loop loop;
   std::vector<PoolRef> pools;
-  for (std::uint16_t port = 1; port <= 4; ++port) pools.push_back(pool_of(loop, to("127.0.0.1", port)));
+  for (std::uint16_t port = 1; port <= 4; ++port)
+    pools.push_back(pool_of(loop, to("127.0.0.1", port)));
   for (const char* name : {"two_random", "random", "round_robin", "least_conn"}) {
     CAPTURE(name);
     Balancer balancer(*balance_from_text(name), pools);
