@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import path from 'node:path';
 import readline from 'node:readline';
-import { before, test } from 'node:test';
+import { beforeEach, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import { waitFor, within } from '../harness.mjs';
@@ -14,7 +14,7 @@ import { A, counted, sharedHub } from './fixture.mjs';
 
 const hub = sharedHub();
 let server;
-before(() => (server = publisher(A, hub.listen)));
+beforeEach(() => (server ??= publisher(A, hub.listen)));
 
 const connect = async (t, user = '1') => {
   const endpoint = await authServer(t, server);
@@ -94,7 +94,7 @@ test('pusher-js: an encrypted channel is decrypted by its members only', async (
 test('pusher-js: an unknown key is refused for good', async (t) => {
   const { default: PusherJs } = await import('pusher-js');
   const client = new PusherJs('no-such-key', {
-    wsHost: '127.0.0.1', wsPort: hub.edge.httpPort, forceTLS: false, enabledTransports: ['ws'],
+    wsHost: 'localhost', wsPort: hub.edge.httpPort, forceTLS: false, enabledTransports: ['ws'],
     cluster: '' });
   t.after(() => client.disconnect());
   const error = await bound(client.connection, 'error');

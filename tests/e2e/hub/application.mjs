@@ -44,7 +44,7 @@ export async function authServer(t, pusher) {
 }
 
 const clientOptions = (port, endpoint) => ({
-  wsHost: '127.0.0.1', wsPort: port, forceTLS: false, enabledTransports: ['ws'], cluster: '',
+  wsHost: 'localhost', wsPort: port, forceTLS: false, enabledTransports: ['ws'], cluster: '',
   disableStats: true, authEndpoint: endpoint,
   channelAuthorization: { endpoint, transport: 'ajax' },
 });
