@@ -1,5 +1,5 @@
-// Tenths of a second of the monotonic clock: fits 32 bits for 13 years, so times cost sockets
-// little. Thread: any; now() is that of the calling thread's coarse clock.
+// Tenths of a second of the monotonic clock: 32 bits last 13 years, so times cost sockets little.
+// Thread: any; deciseconds_now() reads the calling thread's coarse clock.
 #pragma once
 
 #include <cstdint>

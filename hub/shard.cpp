@@ -22,7 +22,7 @@ HubShard::HubShard(Hub& hub, std::size_t worker, Waker& waker, TimerWheel& timer
 }
 
 HubShard::~HubShard() {
-  PORTERO_ASSERT(sockets_.size() == 0 && gatherings_.empty());
+  PORTERO_ASSERT(sockets_.size() == 0);
   hub_.attach(worker_, nullptr);
 }
 
@@ -67,6 +67,7 @@ void HubShard::on_mail() {
     std::visit([this](auto& kind) { handle(kind); }, message);
   }
   mail_.clear();
+  if (mail_.capacity() > mail_kept_max) mail_.shrink_to_fit();  // a burst is not kept for ever
   for (const SocketRef& ref : read_on_) {
     if (Socket* const socket = sockets_.find(ref)) socket->stream().readable().signal();
   }

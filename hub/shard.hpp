@@ -69,7 +69,7 @@ class HubShard {
   // Sends Close 4200 to every socket, spread evenly over `spread`; new ones are refused with 4100.
   // It is over when open_sockets() is 0.
   void begin_drain(Milliseconds spread);
-  // Cuts every socket that is left, without a word.
+  // Cuts every socket that is left, without a word, and ends queries with what has been answered.
   void abort_all();
   // Sockets here whose session has not ended, greeted or not.
   std::size_t open_sockets() const noexcept { return sockets_.size(); }
@@ -105,6 +105,7 @@ class HubShard {
   void publish_frame(AppState& app, FrameRef frame, SocketId except);
 
   static constexpr std::size_t read_buffer_bytes = 64 * 1024;
+  static constexpr std::size_t mail_kept_max = 4'096;     // messages the mail's storage is kept for
   static constexpr std::size_t memberships_max = 10'000;  // per socket
   static constexpr Milliseconds close_wait{5'000};        // for the client's Close after ours
   static constexpr Milliseconds sweep_interval{200};
@@ -154,6 +155,7 @@ class HubShard {
   Admission admit(Socket& socket);
   void uncount(Socket& socket);
   static void on_overflow(void* self, SocketWriter& socket);
+  void close_slow(Socket& socket);
   static void on_sweep(void* self);
   void sweep();
   void check(Socket& socket, Deciseconds now);

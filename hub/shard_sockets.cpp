@@ -102,8 +102,12 @@ void HubShard::on_overflow(void* self, SocketWriter& writer) {
   HubShard& shard = *static_cast<HubShard*>(self);
   Socket& socket = static_cast<Socket&>(writer);
   if (socket.state != SocketState::open || socket.stream().failure() != Errc::ok) return;
-  shard.stats_.slow_consumers_closed.add();
-  shard.close(socket, static_cast<unsigned>(PusherCode::busy), "Too much unread data");
+  shard.close_slow(socket);
+}
+
+void HubShard::close_slow(Socket& socket) {
+  stats_.slow_consumers_closed.add();
+  close(socket, static_cast<unsigned>(PusherCode::busy), "Too much unread data");
 }
 
 void HubShard::on_sweep(void* self) { static_cast<HubShard*>(self)->sweep(); }
@@ -127,6 +131,8 @@ void HubShard::check(Socket& socket, Deciseconds now) {
 void HubShard::check_liveness(Socket& socket, Deciseconds now) {
   const Deciseconds interval = to_deciseconds(socket.app->app.ping_interval);
   const Deciseconds idle = now - socket.last_activity;
+  // One who goes on talking but does not read would keep its queue for ever.
+  if (socket.blocked_for(now) >= interval) return close_slow(socket);
   if (socket.pinged) {
     stats_.liveness_closed.add();
     return fail(socket, PusherCode::no_pong, "Pong reply not received in time");
@@ -166,6 +172,11 @@ void HubShard::continue_drain() {
 
 void HubShard::abort_all() {
   sockets_.for_each([](Socket& socket) { socket.stream().cancel(Errc::cancelled); });
+  // Other workers may have stopped already: nobody waits for their answers any more.
+  for (const auto& [ticket, gathering] : gatherings_) {
+    gathering->missing = 0;
+    gathering->complete.signal();
+  }
 }
 
 }  // namespace portero::hub

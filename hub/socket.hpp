@@ -9,16 +9,12 @@
 
 #include "base/ip_address.hpp"
 #include "hub/channel.hpp"
+#include "hub/deciseconds.hpp"
 #include "hub/identity.hpp"
 #include "hub/pusher_frames.hpp"
 #include "hub/socket_writer.hpp"
 
 namespace portero::hub {
-
-// Tenths of a second of the monotonic clock: fits 32 bits for 13 years.
-using Deciseconds = std::uint32_t;
-Deciseconds deciseconds_now() noexcept;
-Deciseconds to_deciseconds(Milliseconds duration) noexcept;  // rounded up
 
 enum class SocketState : std::uint8_t {
   fresh,    // not yet opened

@@ -1,17 +1,8 @@
 #include "hub/socket_table.hpp"
 
 #include "base/assert.hpp"
-#include "base/clock.hpp"
 
 namespace portero::hub {
-
-Deciseconds deciseconds_now() noexcept {
-  return static_cast<Deciseconds>(coarse_clock().monotonic_ms / 100);
-}
-
-Deciseconds to_deciseconds(Milliseconds duration) noexcept {
-  return static_cast<Deciseconds>((duration.count() + 99) / 100);
-}
 
 void SocketTable::add(Socket& socket, Deciseconds check_at) {
   if (free_.empty()) {

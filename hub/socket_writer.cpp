@@ -60,6 +60,7 @@ bool SendQueue::make_room(SocketWriter& socket) {
 void SendQueue::flush(SocketWriter& socket) {
   if (socket.congested_ || write_all_now(socket)) return;
   socket.congested_ = true;
+  socket.last_progress_ = deciseconds_now();
   spawn(socket.write_as_room_comes(*this));
 }
 
@@ -76,6 +77,7 @@ bool SendQueue::write_all_now(SocketWriter& socket) {
       return false;
     }
     socket.outbox_.consume(*sent, pool_);
+    socket.last_progress_ = deciseconds_now();
   }
   return true;
 }

@@ -13,6 +13,7 @@
 
 #include "base/run_queue.hpp"
 #include "base/task.hpp"
+#include "hub/deciseconds.hpp"
 #include "hub/outbox.hpp"
 #include "net/byte_stream.hpp"
 
@@ -32,6 +33,10 @@ class SocketWriter {
   std::size_t queued_bytes() const noexcept { return outbox_.bytes(); }
   // The peer has stopped reading and a coroutine waits for it.
   bool congested() const noexcept { return congested_; }
+  // For how long a congested socket has taken nothing; 0 when it is not congested.
+  Deciseconds blocked_for(Deciseconds now) const noexcept {
+    return congested_ ? now - last_progress_ : 0;
+  }
   // Returns when nothing is queued any more or the stream has failed.
   Task<> finish(SendQueue& queue);
 
@@ -46,7 +51,8 @@ class SocketWriter {
 
   Outbox outbox_;
   WaitPoint caught_up_;
-  std::uint32_t dirty_slot_ = 0;  // index + 1 in the queue's list; 0 = not in it
+  std::uint32_t dirty_slot_ = 0;   // index + 1 in the queue's list; 0 = not in it
+  Deciseconds last_progress_ = 0;  // of writing; meaningful while congested
   bool congested_ = false;
   bool overflowed_ = false;
 };

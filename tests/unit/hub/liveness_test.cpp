@@ -127,6 +127,22 @@ TEST_CASE("hub slow consumer: one that never reads again is cut") {
   CHECK(slow.ended());
 }
 
+TEST_CASE("hub slow consumer: one who talks but never reads is closed within two intervals") {
+  HubHarness hub;
+  TestClient client(hub, 0, "reverb-key");
+  client.greeted().subscribe("c");
+  client.events();
+  client.wire.room = 0;
+  hub.publish(0, {"c"}, "e", "x");
+  for (int i = 0; i < 13; ++i) {
+    hub.advance(10s);
+    client.send_frame(Opcode::pong, "");
+  }
+  hub.advance(HubShard::close_wait + 1s);
+  CHECK(client.ended());
+  CHECK(hub.total(&Stats::slow_consumers_closed) == 1);
+}
+
 TEST_CASE("hub slow consumer: a burst in one turn is no offence for one who reads") {
   HubHarness hub;
   TestClient client(hub, 0, "reverb-key");
@@ -268,6 +284,18 @@ TEST_CASE("hub drain: without time all go at once, and abort_all cuts what stays
   hub.shard().abort_all();
   hub.settle();
   CHECK(hub.shard().open_sockets() == 0);
+}
+
+TEST_CASE("hub queries: end when the shard is aborted, though others have stopped") {
+  HubHarness hub(3);
+  std::optional<std::vector<ChannelInfo>> result;
+  spawn(store_result(hub.shard(0).channels("123456", ""), result));
+  hub.run();
+  CHECK_FALSE(result.has_value());
+  hub.shard(0).abort_all();
+  hub.run();
+  CHECK(result.has_value());
+  hub.settle();  // late answers are for nobody
 }
 
 TEST_CASE("hub adopt: only the sockets of a vanished app are closed") {
