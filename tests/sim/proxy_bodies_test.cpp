@@ -112,7 +112,7 @@ class UpstreamEnd {
 
   bool parse_head() {
     const auto state = parser_.next(in_, request_, arena_);
-    REQUIRE(state);
+    REQUIRE(state.has_value());
     if (*state != http::HeadState::complete) return false;
     plan_ = &plans_[static_cast<std::size_t>(std::stoi(std::string(request_.path.substr(1))))];
     ++plan_->arrivals;
@@ -124,7 +124,7 @@ class UpstreamEnd {
   bool read_body() {
     for (;;) {
       const auto piece = decoder_.next(in_, request_.trailers, arena_);
-      REQUIRE(piece);
+      REQUIRE(piece.has_value());
       body_ += piece->data;
       if (piece->state == http::BodyPiece::State::need_more) return false;
       if (piece->state != http::BodyPiece::State::end) continue;
@@ -234,14 +234,14 @@ struct ClientView {
     while (!complete) {
       if (!has_head) {
         const auto state = parser.next(in, response, arena);
-        REQUIRE(state);
+        REQUIRE(state.has_value());
         if (*state != http::HeadState::complete) return;
         if (response.status < 200) continue;
         has_head = true;
         decoder = http::H1BodyDecoder(parser.framing(), Side::upstream);
       }
       const auto piece = decoder.next(in, response.trailers, arena);
-      REQUIRE(piece);
+      REQUIRE(piece.has_value());
       body += piece->data;
       complete = piece->state == http::BodyPiece::State::end;
       if (piece->state == http::BodyPiece::State::need_more) return;
@@ -258,10 +258,13 @@ class Simulation {
 
   void run() {
     for (int i = 0; i < requests_per_seed; ++i) plans_.push_back(make_plan(salt_++, random_));
-    for (std::size_t i = 0; i < plans_.size() && !rig_.ended; ++i) exchange(i);
+    for (std::size_t i = 0; i < plans_.size() && !is_over(); ++i) exchange(i);
   }
 
  private:
+  // A client sends nothing more on a connection whose other side has said its last.
+  bool is_over() { return rig_.ended || rig_.client().write_ended; }
+
   void exchange(std::size_t number) {
     Plan& plan = plans_[number];
     CAPTURE(number);
@@ -304,6 +307,9 @@ class Simulation {
   }
 
   void judge(const Plan& plan, const ClientView& client) {
+    CAPTURE(client.response.status);
+    CAPTURE(client.complete);
+    CAPTURE(rig_.ended);
     CHECK((client.complete || rig_.ended));
     CHECK_FALSE(plan.body_was_wrong);
     CHECK(plan.arrivals <= (plan.behaviour == Behaviour::dies ? 2 : 1));

@@ -20,15 +20,19 @@ struct Target : H2Harness {
     start();
   }
 
-  // Sends `bytes` over and over; returns whether the server has ended the connection.
+  // Sends `bytes` over and over; returns whether the server has ended the connection for it. What
+  // it answers is not shown to nghttp2's client, which would find fault with it.
   bool floods(const std::string& bytes, int times = 3'000) {
-    for (int i = 0; i < times && !client.goaway; i += 100) {
+    client_silent = true;
+    for (int i = 0; i < times; i += 100) {
       std::string many;
       for (int j = 0; j < 100; ++j) many += bytes;
-      send_raw(many);
-      turn();
+      stream.feed(many);
+      run_queue().run();
+      const int code = h2_goaway_code(stream.take_written());
+      if (code >= 0) return code == NGHTTP2_ENHANCE_YOUR_CALM;
     }
-    return client.goaway && client.goaway_code == NGHTTP2_ENHANCE_YOUR_CALM;
+    return false;
   }
 };
 

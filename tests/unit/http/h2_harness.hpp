@@ -4,7 +4,9 @@
 // Thread: the test's.
 #pragma once
 
+#include <coroutine>
 #include <cstring>
+#include <deque>
 #include <map>
 #include <string>
 #include <utility>
@@ -224,6 +226,37 @@ class H2Client {
   std::map<std::int32_t, H2Answer> answers_;
 };
 
+// Where any number of handlers wait; each signal lets one of them go on, in order.
+class Gate {
+ public:
+  void signal() {
+    if (waiting_.empty()) {
+      open_ = true;
+      return;
+    }
+    run_queue().push(waiting_.front());
+    waiting_.pop_front();
+  }
+  bool await_ready() noexcept { return std::exchange(open_, false); }
+  void await_suspend(std::coroutine_handle<> waiter) { waiting_.push_back(waiter); }
+  void await_resume() const noexcept {}
+
+ private:
+  std::deque<std::coroutine_handle<>> waiting_;
+  bool open_ = false;
+};
+
+// The code of the GOAWAY frame among whole frames, or -1.
+inline int h2_goaway_code(std::string_view frames) {
+  const auto byte = [&frames](std::size_t i) { return static_cast<unsigned char>(frames[i]); };
+  while (frames.size() >= 9) {
+    const std::size_t size = std::size_t{byte(0)} << 16 | std::size_t{byte(1)} << 8 | byte(2);
+    if (byte(3) == NGHTTP2_GOAWAY) return byte(9 + 7);
+    frames.remove_prefix(std::min(frames.size(), 9 + size));
+  }
+  return -1;
+}
+
 // Serves by path: each test says what its paths do.
 class H2TestService final : public Service {
  public:
@@ -246,7 +279,7 @@ class H2TestService final : public Service {
   int served = 0;
   int running = 0;
   bool drain = false;
-  WaitPoint gate;   // for handlers that wait for the test
+  Gate gate;        // for handlers that wait for the test
   std::string log;  // for handlers that report
   std::size_t count = 0;
   Errc error = Errc::ok;

@@ -17,7 +17,7 @@ struct Seen {
   std::string farewell;  // is written when the client has ended
   bool stop_reading = false;
   Errc cancel = Errc::ok;
-  WaitPoint gate;
+  Gate gate;
   int running = 0;
 };
 Seen* seen = nullptr;
