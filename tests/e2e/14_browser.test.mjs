@@ -8,6 +8,7 @@ import test from 'node:test';
 import { chromium } from 'playwright-core';
 
 import { backend, freePort, portero, within } from './harness.mjs';
+import { chromiumOptions } from './lib/browser.mjs';
 import { app, hubBlock, publisher } from './lib/hub.mjs';
 
 const modules = path.dirname(createRequire(import.meta.url).resolve('pusher-js/package.json'));
@@ -55,12 +56,7 @@ test('browser: Echo on a proxied page hears events over wss on the same port', a
   const hubPort = await freePort();
   const site = `  localhost: {hub: true, proxy: ${upstream.address}}\n`;
   const edge = await portero(t, `${hubBlock(hubPort)}sites:\n${site}`);
-  const browser = await chromium.launch({
-    executablePath: '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-background-networking', '--disable-component-update',
-           '--disable-sync', '--disable-quic', '--no-first-run',
-           '--host-resolver-rules=MAP localhost 127.0.0.1'],
-  });
+  const browser = await chromium.launch(chromiumOptions);
   t.after(() => browser.close());
   const tab = await (await browser.newContext({ ignoreHTTPSErrors: true })).newPage();
   // A machine whose only network is loopback counts as offline, and pusher-js then waits.
