@@ -74,7 +74,7 @@ std::string load_to_text(const std::string& name, const std::string& text) {
 }  // namespace
 
 TEST_CASE("golden: every file gives exactly the expected problems and configuration") {
-  const fs::path folder = fs::path(__FILE__).parent_path() / "golden";
+  const fs::path folder = fs::path(PORTERO_SOURCE_DIR) / "tests/unit/conf/golden";
   const bool update = std::getenv("PORTERO_UPDATE") != nullptr;
   std::size_t count = 0;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {

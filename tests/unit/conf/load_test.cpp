@@ -238,7 +238,7 @@ TEST_CASE("load: a folder or a FIFO in place of a file does not hang") {
 }
 
 TEST_CASE("load: the example file is valid and uses every kind of action") {
-  const fs::path root = fs::path(__FILE__).parent_path() / "../../..";
+  const fs::path root = fs::path(PORTERO_SOURCE_DIR);
   const LoadResult result =
       load_config((root / "conf/portero.example.yaml").lexically_normal().string(), {});
   CHECK(errors(result) == "");

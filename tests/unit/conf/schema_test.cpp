@@ -70,7 +70,7 @@ std::string file_with(std::string_view object, const std::string& line) {
 }  // namespace
 
 TEST_CASE("schema: docs/config.md equals the table") {
-  const fs::path path = fs::path(__FILE__).parent_path() / "../../../docs/config.md";
+  const fs::path path = fs::path(PORTERO_SOURCE_DIR) / "docs/config.md";
   if (std::getenv("PORTERO_UPDATE") != nullptr) {
     std::ofstream(path, std::ios::binary) << reference_markdown();
   }
