@@ -3,6 +3,7 @@
 #
 #   packaging/deps.sh build   to compile it and to run the demo
 #   packaging/deps.sh test    to run the tests (includes build)
+#   packaging/deps.sh bench   to run the benchmarks: the peers and the load tools (includes build)
 #
 # Returns at once when everything is there. Runs as root or through sudo. Services that Debian
 # would start on installation are neither started nor enabled.
@@ -14,10 +15,11 @@ build_packages="g++ cmake ninja-build ccache pkg-config git
   python3 openssl curl ca-certificates"
 test_packages="doctest-dev clang-14 clang-format-14 libclang-rt-14-dev llvm-14
   nginx-light php8.2-fpm php8.2-cli chromium systemd procps"
-test_services="nginx php8.2-fpm"
+bench_packages="nginx-light haproxy h2o caddy wrk nghttp2-client strace"
+services="nginx php8.2-fpm haproxy h2o caddy"
 
 usage() {
-  echo "usage: packaging/deps.sh build|test" >&2
+  echo "usage: packaging/deps.sh build|test|bench" >&2
   exit 2
 }
 
@@ -64,8 +66,8 @@ install_packages() {
 
 # A service that came with this installation must not come up at the next boot either.
 disable_new_services() {
-  [ -d /run/systemd/system ] || return 0
-  for service in $test_services; do
+  command -v systemctl >/dev/null || return 0
+  for service in $services; do
     case " $1 " in
       *" $service "* | *" $service-light "*) as_root systemctl -q disable "$service" || true ;;
     esac
@@ -76,6 +78,7 @@ disable_new_services() {
 case $1 in
   build) wanted=$build_packages ;;
   test) wanted="$build_packages $test_packages" ;;
+  bench) wanted="$build_packages $bench_packages" ;;
   *) usage ;;
 esac
 
