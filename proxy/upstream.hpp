@@ -12,7 +12,10 @@
 
 namespace portero::proxy {
 
-constexpr unsigned idle_connections_max = 64;  // per pool
+// Per pool. As many connections as were in use in the last second or so are kept, at least the
+// minimum: under load nobody dials anew, and after it the upstream gets its connections back.
+constexpr std::size_t idle_connections_min = 64;
+constexpr std::size_t idle_connections_max = 1024;
 
 struct UpstreamSettings {
   std::string text;  // as written: "nginx:80", for people

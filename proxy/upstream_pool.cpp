@@ -30,7 +30,9 @@ bool UpstreamConnection::is_stale(bool ask_kernel) {
 
 // --- Lease ---------------------------------------------------------------------------------------
 
-Lease::Lease(PoolRef pool) noexcept : pool_(std::move(pool)) { ++pool_->in_use_; }
+Lease::Lease(PoolRef pool) noexcept : pool_(std::move(pool)) {
+  pool_->in_use_peak_ = std::max(pool_->in_use_peak_, ++pool_->in_use_);
+}
 
 Lease::~Lease() {
   if (pool_) pool_->end_use(std::move(connection_), keep_);
@@ -62,7 +64,7 @@ UpstreamPool::UpstreamPool(net::Loop& loop, UpstreamSettings settings,
     addresses_.push_back({address});
     is_literal_ = true;
   }
-  idle_.reserve(idle_connections_max);
+  idle_.reserve(idle_connections_min);
 }
 
 std::optional<Lease> UpstreamPool::take_idle(bool ask_kernel) {
@@ -169,7 +171,7 @@ void UpstreamPool::end_use(Connection connection, bool keep) {
   if (!sweep_timer_.armed()) sweep_timer_.arm(loop_.timers(), sweep_period);
 }
 
-// Closes what the upstream has closed and what was idle for too long.
+// Closes what the upstream has closed, what was idle for too long, and what nobody has needed.
 void UpstreamPool::sweep(void* self) {
   auto& pool = *static_cast<UpstreamPool*>(self);
   const std::int64_t now_ms = coarse_clock().monotonic_ms;
@@ -178,7 +180,18 @@ void UpstreamPool::sweep(void* self) {
     const bool expired = idle_ms != 0 && now_ms - connection->idle_since_ms >= idle_ms;
     return expired || connection->is_stale(false);
   });
+  pool.close_surplus();
   if (!pool.idle_.empty()) pool.sweep_timer_.arm(pool.loop_.timers(), sweep_period);
+}
+
+// Half of what is beyond the last period's peak goes in each sweep, the longest unused first.
+void UpstreamPool::close_surplus() {
+  const std::size_t needed = std::max<std::size_t>(in_use_peak_, idle_connections_min);
+  in_use_peak_ = in_use_;
+  const std::size_t open = idle_.size() + in_use_;
+  if (open <= needed) return;
+  const std::size_t surplus = std::min((open - needed + 1) / 2, idle_.size());
+  idle_.erase(idle_.begin(), idle_.begin() + static_cast<std::ptrdiff_t>(surplus));
 }
 
 }  // namespace portero::proxy

@@ -105,6 +105,7 @@ class UpstreamPool
   Task<Result<Connection>> connect_to(net::SocketAddress address, Milliseconds timeout);
   std::size_t first_address() noexcept;
   static void sweep(void* self);
+  void close_surplus();
 
   static constexpr std::size_t connect_tries_max = 4;
 
@@ -118,6 +119,7 @@ class UpstreamPool
   std::int64_t avoid_until_ms_ = 0;
   std::vector<Connection> idle_;  // the latest last
   unsigned in_use_ = 0;
+  unsigned in_use_peak_ = 0;  // since the last sweep
   Timer sweep_timer_;
 };
 

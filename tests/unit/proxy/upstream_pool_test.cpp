@@ -103,6 +103,26 @@ TEST_CASE("upstream_pool: closes what was idle for too long, and what its upstre
   CHECK(pool->idle_count() == 0);
 }
 
+TEST_CASE("upstream_pool: keeps as many as were in use, and closes them when that is over") {
+  net::Loop loop;
+  FakeUpstream upstream;
+  const PoolRef pool = pool_of(loop, to("127.0.0.1", upstream.port()));
+  constexpr std::size_t count = idle_connections_min + 2;
+  std::vector<FakePeer> peers;
+  {
+    std::vector<std::unique_ptr<Connecting>> in_use;
+    for (std::size_t i = 0; i < count; ++i) {
+      in_use.push_back(std::make_unique<Connecting>());
+      run(loop, *pool, *in_use.back());
+      peers.push_back(upstream.try_accept());
+      in_use.back()->lease->keep();
+    }
+  }
+  CHECK(pool->idle_count() == count);
+  for (int i = 0; i < 5'000 && pool->idle_count() > idle_connections_min; ++i) loop.run_once(1);
+  CHECK(pool->idle_count() == idle_connections_min);
+}
+
 TEST_CASE("upstream_pool: tries the other addresses of a name when one refuses") {
   net::Loop loop;
   FakeUpstream upstream;
