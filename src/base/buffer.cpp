@@ -12,23 +12,32 @@
 namespace portero {
 namespace {
 
-// Blocks of 512 B, 1, 2 … 64 KiB are pooled; larger ones come from the heap and go back to it.
+// Blocks of 512 B, 1, 2 … 64 KiB are pooled; larger ones come from the heap and go back to it. As
+// with coroutine frames a class keeps what a burst has needed until trim_buffers() lets it go.
 constexpr std::size_t block_bytes_min = 512;
 constexpr std::size_t class_count = 8;
 constexpr std::size_t block_bytes_max = block_bytes_min << (class_count - 1);
-constexpr std::size_t pooled_bytes_max = 512 * 1024;  // per class and thread
+constexpr std::size_t pooled_bytes_max = 16 * 1024 * 1024;  // per class and thread
+constexpr std::size_t bytes_kept = 64 * 1024;               // of a class that nobody uses
 
 struct FreeBlock {
   FreeBlock* next;
 };
 
+struct BlockClass {
+  FreeBlock* head = nullptr;
+  std::size_t bytes = 0;   // free
+  std::size_t unused = 0;  // the fewest free bytes since the last trim
+};
+
 struct BlockPool {
-  std::array<FreeBlock*, class_count> head{};
-  std::array<std::size_t, class_count> bytes{};
+  std::array<BlockClass, class_count> classes{};
 
   ~BlockPool() {
-    for (FreeBlock*& list : head) {
-      while (list != nullptr) ::operator delete(std::exchange(list, list->next));
+    for (BlockClass& blocks : classes) {
+      while (blocks.head != nullptr) {
+        ::operator delete(std::exchange(blocks.head, blocks.head->next));
+      }
     }
   }
 };
@@ -44,24 +53,27 @@ std::size_t class_of(std::size_t capacity) noexcept {
 
 char* allocate_block(std::size_t capacity) {
   if (capacity > block_bytes_max) return static_cast<char*>(::operator new(capacity));
-  BlockPool& blocks = pool();
-  const std::size_t index = class_of(capacity);
-  FreeBlock* block = blocks.head[index];
+  BlockClass& blocks = pool().classes[class_of(capacity)];
+  FreeBlock* const block = blocks.head;
   if (block == nullptr) return static_cast<char*>(::operator new(capacity));
-  blocks.head[index] = block->next;
-  blocks.bytes[index] -= capacity;
+  blocks.head = block->next;
+  blocks.bytes -= capacity;
+  blocks.unused = std::min(blocks.unused, blocks.bytes);
   return reinterpret_cast<char*>(block);
 }
 
 void free_block(char* data, std::size_t capacity) noexcept {
-  BlockPool& blocks = pool();
-  const std::size_t index = capacity > block_bytes_max ? class_count : class_of(capacity);
-  if (index == class_count || blocks.bytes[index] + capacity > pooled_bytes_max) {
+  if (capacity > block_bytes_max) {
     ::operator delete(data);
     return;
   }
-  blocks.head[index] = new (data) FreeBlock{blocks.head[index]};
-  blocks.bytes[index] += capacity;
+  BlockClass& blocks = pool().classes[class_of(capacity)];
+  if (blocks.bytes + capacity > pooled_bytes_max) {
+    ::operator delete(data);
+    return;
+  }
+  blocks.head = new (data) FreeBlock{blocks.head};
+  blocks.bytes += capacity;
 }
 
 }  // namespace
@@ -114,6 +126,25 @@ void Buffer::append(Bytes bytes) {
   if (bytes.empty()) return;
   std::memcpy(prepare(bytes.size()).data(), bytes.data(), bytes.size());
   end_ += bytes.size();
+}
+
+void trim_buffers() noexcept {
+  std::size_t capacity = block_bytes_min;
+  for (BlockClass& blocks : pool().classes) {
+    const std::size_t surplus = blocks.unused > bytes_kept ? (blocks.unused - bytes_kept) / 2 : 0;
+    for (std::size_t freed = 0; freed < surplus; freed += capacity) {
+      ::operator delete(std::exchange(blocks.head, blocks.head->next));
+      blocks.bytes -= capacity;
+    }
+    blocks.unused = blocks.bytes;
+    capacity *= 2;
+  }
+}
+
+std::size_t pooled_buffer_bytes() noexcept {
+  std::size_t bytes = 0;
+  for (const BlockClass& blocks : pool().classes) bytes += blocks.bytes;
+  return bytes;
 }
 
 void Buffer::free_storage() noexcept {

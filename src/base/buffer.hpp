@@ -45,4 +45,8 @@ class Buffer {
   std::size_t capacity_ = 0;
 };
 
+// Gives back to the heap half of the pooled storage that nobody has used since the last call.
+void trim_buffers() noexcept;
+std::size_t pooled_buffer_bytes() noexcept;
+
 }  // namespace portero

@@ -3,11 +3,13 @@
 //   Task<Result<>> send_all(ByteStream& to, Bytes data);
 //   Result<> sent = co_await send_all(stream, data);
 //
-// spawn() starts a Task<> that nobody awaits. Frames come from a per-thread pool, so a warm
-// connection allocates nothing. A child that finishes without suspending costs a call and never
-// grows the stack, also at -O0. Rules: parameters by value or references to what an outer frame
-// owns; no capturing lambda is a coroutine; a suspended frame is never destroyed from outside: to
-// stop it, make what it waits for fail (ByteStream::cancel, WaitPoint).
+// spawn() starts a Task<> that nobody awaits. Task::ready(value) is one that has its result
+// already: a function that seldom waits returns it without being a coroutine, and hands over to one
+// when it must wait. Frames come from a per-thread pool, so a warm connection allocates nothing. A
+// child that finishes without suspending costs a call and never grows the stack, also at -O0.
+// Rules: parameters by value or references to what an outer frame owns; no capturing lambda is a
+// coroutine; a suspended frame is never destroyed from outside: to stop it, make what it waits for
+// fail (ByteStream::cancel, WaitPoint).
 //
 // Thread: a task is created, resumed and destroyed on one thread. Exceptions end the process.
 // Why not asio::awaitable: see src/DECISIONS.md ("Own Task").
@@ -31,6 +33,9 @@ namespace detail {
 // Pool of coroutine frames by size class. Units: bytes.
 void* allocate_frame(std::size_t size);
 void free_frame(void* frame, std::size_t size) noexcept;
+// Gives back to the heap half of what nobody has used since the last call.
+void trim_frames() noexcept;
+std::size_t free_frame_count(std::size_t size) noexcept;  // in the pool, for a frame of that size
 
 class PromiseBase {
  public:
@@ -99,6 +104,37 @@ class [[nodiscard]] Task {
   using promise_type = detail::Promise<T>;
 
   explicit Task(std::coroutine_handle<promise_type> frame) noexcept : frame_(frame) {}
+  // A task that is over; costs no frame.
+  static Task ready(T value) { return Task(Value(std::move(value))); }
+  Task(Task&& other) noexcept
+      : frame_(std::exchange(other.frame_, nullptr)), value_(std::move(other.value_)) {}
+  Task(const Task&) = delete;
+  Task& operator=(Task&&) = delete;
+  ~Task() {
+    if (frame_) frame_.destroy();
+  }
+
+  bool await_ready() const noexcept { return !frame_; }
+  bool await_suspend(std::coroutine_handle<> parent) {
+    return !detail::PromiseBase::start(frame_, parent);
+  }
+  T await_resume() { return frame_ ? frame_.promise().take() : std::move(*value_); }
+
+ private:
+  using Value = std::optional<T>;
+  explicit Task(Value value) noexcept : value_(std::move(value)) {}
+
+  std::coroutine_handle<promise_type> frame_;
+  Value value_;  // of a task without a frame
+};
+
+template <>
+class [[nodiscard]] Task<void> {
+ public:
+  using promise_type = detail::Promise<void>;
+
+  explicit Task(std::coroutine_handle<promise_type> frame) noexcept : frame_(frame) {}
+  static Task ready() noexcept { return Task(std::coroutine_handle<promise_type>()); }
   Task(Task&& other) noexcept : frame_(std::exchange(other.frame_, nullptr)) {}
   Task(const Task&) = delete;
   Task& operator=(Task&&) = delete;
@@ -106,11 +142,11 @@ class [[nodiscard]] Task {
     if (frame_) frame_.destroy();
   }
 
-  bool await_ready() const noexcept { return false; }
+  bool await_ready() const noexcept { return !frame_; }
   bool await_suspend(std::coroutine_handle<> parent) {
     return !detail::PromiseBase::start(frame_, parent);
   }
-  T await_resume() { return frame_.promise().take(); }
+  void await_resume() const noexcept {}
 
  private:
   std::coroutine_handle<promise_type> frame_;

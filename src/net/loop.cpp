@@ -8,12 +8,15 @@
 #include <cerrno>
 #include <system_error>
 
+#include "base/buffer.hpp"
 #include "base/run_queue.hpp"
+#include "base/task.hpp"
 
 namespace portero::net {
 namespace {
 
 constexpr int events_per_turn_max = 256;
+constexpr std::int64_t trim_period_ms = 1'000;
 
 }  // namespace
 
@@ -89,6 +92,16 @@ void Loop::run_once(int wait_ms_max) {
   }
   timers_.advance();
   run_queue().run();
+  trim_pools();
+}
+
+// What a burst has needed goes back to the heap within seconds after it.
+void Loop::trim_pools() noexcept {
+  const std::int64_t now_ms = coarse_clock().monotonic_ms;
+  if (now_ms - trimmed_ms_ < trim_period_ms) return;
+  trimmed_ms_ = now_ms;
+  detail::trim_frames();
+  trim_buffers();
 }
 
 }  // namespace portero::net

@@ -61,6 +61,7 @@ class Loop final : public Waker {
     Loop& loop_;
   };
 
+  void trim_pools() noexcept;
   Result<> add(int fd, std::uint32_t events, IoWatch& watch) noexcept;
 
   Fd epoll_;
@@ -71,6 +72,7 @@ class Loop final : public Waker {
   bool wake_pending_ = false;
   void (*on_wake_)(void*) = nullptr;
   void* on_wake_self_ = nullptr;
+  std::int64_t trimmed_ms_ = 0;
   TimerWheel timers_;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <doctest/doctest.h>
 
@@ -85,4 +86,16 @@ TEST_CASE("buffer: appending nothing allocates nothing") {
   buffer.append("");
   CHECK(buffer.capacity() == 0);
   CHECK(buffer.readable().empty());
+}
+
+TEST_CASE("buffer: storage that a burst has needed goes back to the heap after it") {
+  {
+    std::vector<Buffer> burst(1'000);
+    for (Buffer& buffer : burst) buffer.append(std::string(1'000, 'x'));
+  }
+  trim_buffers();  // all of it was in use since the last time
+  const std::size_t after_burst = pooled_buffer_bytes();
+  CHECK(after_burst >= 1'000 * 1'024);
+  for (int i = 0; i < 20; ++i) trim_buffers();
+  CHECK(pooled_buffer_bytes() < after_burst / 2);
 }
