@@ -61,6 +61,13 @@ Task<Result<>> H1Client::flush() { return write({}, {}); }
 // One writer at a time: when both coroutines have something, the second waits, so pieces leave in
 // the order in which they were encoded.
 Task<Result<>> H1Client::write(Bytes body, Bytes tail) {
+  if (writing_) return write_slowly(body, tail);
+  const Result<> written = try_write(body, tail);
+  if (written || written.error() != Errc::would_block) return Task<Result<>>::ready(written);
+  return write_slowly(body, tail);
+}
+
+Task<Result<>> H1Client::write_slowly(Bytes body, Bytes tail) {
   while (writing_) co_await write_free_;
   writing_ = true;
   Result<> written = try_write(body, tail);

@@ -50,6 +50,7 @@ class H1Client {
 
  private:
   Task<Result<>> write(Bytes body, Bytes tail);
+  Task<Result<>> write_slowly(Bytes body, Bytes tail);
   Result<> try_write(Bytes& body, Bytes& tail);
   Result<> check_patience() const noexcept;
 

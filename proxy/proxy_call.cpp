@@ -119,7 +119,11 @@ Task<Result<>> ProxyCall::upload_pieces() {
 // The answer is over: nobody needs the rest of the body. A wait for the upstream ends at once, a
 // wait for the client when it sends or its time for progress is over.
 Task<> ProxyCall::end_upload() {
-  if (upload_ != Upload::running) co_return;
+  if (upload_ != Upload::running) return Task<>::ready();
+  return wait_for_upload();
+}
+
+Task<> ProxyCall::wait_for_upload() {
   stop_upload_ = true;
   connection_.stream->cancel(Errc::cancelled);
   while (upload_ == Upload::running) co_await upload_ended_;

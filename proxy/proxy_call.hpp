@@ -45,6 +45,7 @@ class ProxyCall {
   Task<> upload();
   Task<Result<>> upload_pieces();
   Task<> end_upload();
+  Task<> wait_for_upload();
 
   // response side
   Task<Result<>> converse();

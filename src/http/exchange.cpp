@@ -5,7 +5,7 @@ namespace portero::http {
 Task<Result<>> Exchange::send_head(Response& response) {
   for (const ResponseStep* step : response_steps) step->apply(*this, response);
   status_sent = response.status;
-  co_return co_await write_head(response);
+  return write_head(response);
 }
 
 Task<Result<>> respond(Exchange& exchange, int status, std::string_view body,

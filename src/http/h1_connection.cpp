@@ -22,6 +22,7 @@ class H1Connection {
   Task<Result<>> wait_for_request();
   Task<H1Next> serve_request();
   Task<Result<>> read_head(H1RequestParser& parser, H1Exchange& exchange);
+  Task<Result<>> read_rest_of_head(H1RequestParser& parser, H1Exchange& exchange);
   Task<> close(H1Next how);
 
   H1Context& context_;
@@ -81,8 +82,13 @@ Task<H1Next> H1Connection::serve_request() {
 }
 
 Task<Result<>> H1Connection::read_head(H1RequestParser& parser, H1Exchange& exchange) {
-  Result<HeadState> state = parser.next(transport_.input, exchange.request, exchange.arena);
-  if (state && *state == HeadState::complete) co_return Result<>();
+  const Result<HeadState> state = parser.next(transport_.input, exchange.request, exchange.arena);
+  if (state && *state == HeadState::need_more) return read_rest_of_head(parser, exchange);
+  return Task<Result<>>::ready(state ? Result<>() : state.error());
+}
+
+Task<Result<>> H1Connection::read_rest_of_head(H1RequestParser& parser, H1Exchange& exchange) {
+  Result<HeadState> state = HeadState::need_more;
   transport_.arm_read(context_.timeouts.header, Errc::timeout_head);
   while (state && *state == HeadState::need_more) {
     const Result<> filled = co_await transport_.fill(head_read_bytes);

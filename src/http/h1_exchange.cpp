@@ -59,6 +59,12 @@ Task<H1Next> H1Exchange::refuse(Error error, std::string_view detail) {
 }
 
 Task<H1Next> H1Exchange::finish() {
+  const bool complete = finished_ && write_failure_ == Errc::ok && !switching_;
+  if (complete && keep_alive_ && decoder_.done()) return Task<H1Next>::ready(H1Next::request);
+  return finish_slowly();
+}
+
+Task<H1Next> H1Exchange::finish_slowly() {
   if (write_failure_ != Errc::ok) co_return H1Next::abort;
   if (!head_sent()) {
     const Result<> answered = co_await respond(*this, 500, "Internal Server Error\n");
@@ -172,11 +178,15 @@ Task<Result<>> H1Exchange::send_interim(Response& response) {
 }
 
 Task<Result<>> H1Exchange::write_head(Response& response) {
+  return Task<Result<>>::ready(encode_head(response));
+}
+
+Result<> H1Exchange::encode_head(Response& response) {
   PORTERO_ASSERT(response_ == nullptr && !finished_);
   const bool is_final =
       response.status == 101 || (response.status >= 200 && response.status < 1000);
   if (!is_final) reset(Errc::internal);
-  if (write_failure_ != Errc::ok) co_return write_failure_;
+  if (write_failure_ != Errc::ok) return write_failure_;
   response_ = &response;
   H1ResponseOptions options;
   options.date = http_date_now();
@@ -185,7 +195,7 @@ Task<Result<>> H1Exchange::write_head(Response& response) {
                (request.method == Method::connect && takeover && response.status / 100 == 2);
   if (switching_) {
     encode_switching_head(response, options, transport_.output);
-    co_return Result<>();
+    return {};
   }
   body_expected_ = !is_bodiless(response.status, request.method);
   framing_ = announce(response);
@@ -194,7 +204,7 @@ Task<Result<>> H1Exchange::write_head(Response& response) {
   options.close = !keep_alive_;
   options.keep_alive = keep_alive_ && request.version == Version::http_1_0;
   encode_response_head(response, options, transport_.output);
-  co_return Result<>();
+  return {};
 }
 
 // How the response says where its body ends. Source: RFC 9110 §8.6, RFC 9112 §6.
@@ -217,8 +227,9 @@ bool H1Exchange::decide_keep_alive(const Response& response) const noexcept {
 
 Task<Result<>> H1Exchange::send_body(Bytes piece, Last last) {
   PORTERO_ASSERT(head_sent());
-  if (write_failure_ != Errc::ok) co_return write_failure_;
-  if (finished_) co_return Result<>();
+  using Sent = Task<Result<>>;
+  if (write_failure_ != Errc::ok) return Sent::ready(write_failure_);
+  if (finished_) return Sent::ready({});
   const bool flush_only = piece.empty() && last == Last::no;
   if (!body_expected_) piece = {};
   if (body_expected_ && framing_.kind == BodyKind::length) {
@@ -227,12 +238,22 @@ Task<Result<>> H1Exchange::send_body(Bytes piece, Last last) {
     framing_.length -= piece.size();
   }
   body_bytes_sent += piece.size();
-  if (piece.size() > copied_piece_bytes_max) co_return co_await send_large(piece, last);
+  if (piece.size() > copied_piece_bytes_max) return send_large(piece, last);
   add_to_output(piece, last);
   if (!flush_only && last == Last::no && transport_.output.size() < output_bytes_max) {
-    co_return Result<>();
+    return Sent::ready({});
   }
-  const Result<> flushed = co_await flush({});
+  H1Pieces nothing;
+  const Result<> written = transport_.try_write(nothing);
+  if (!written) return send_rest(written.error(), last);
+  return Sent::ready(last == Last::no ? Result<>() : complete());
+}
+
+// Goes on when the client does not take everything at once.
+Task<Result<>> H1Exchange::send_rest(Error error, Last last) {
+  Result<> flushed = error;
+  if (error == Errc::would_block) flushed = co_await transport_.write({});
+  if (!flushed) write_failure_ = flushed.error().code;
   if (!flushed || last == Last::no) co_return flushed;
   co_return complete();
 }

@@ -41,13 +41,16 @@ class H1Exchange final : public Exchange {
 
  private:
   Task<Result<>> write_head(Response& response) override;
+  Result<> encode_head(Response& response);
   BodyFraming announce(const Response& response) noexcept;
   bool decide_keep_alive(const Response& response) const noexcept;
   void add_to_output(Bytes piece, Last last);
+  Task<Result<>> send_rest(Error error, Last last);
   Task<Result<>> send_large(Bytes piece, Last last);
   Task<Result<>> flush(H1Pieces pieces);
   Result<> complete() noexcept;
 
+  Task<H1Next> finish_slowly();
   Task<Result<>> read_more();
   void send_continue();
   void stop_waiting() noexcept;

@@ -77,7 +77,7 @@ Task<> H2Exchange::finish() {
     }
     stream_->end_output({});
   }
-  co_await wait_for_output();
+  if (!stream_->output_done()) co_await wait_for_output();
 }
 
 std::unique_ptr<H2Stream> H2Exchange::release_stream() noexcept {
@@ -87,7 +87,6 @@ std::unique_ptr<H2Stream> H2Exchange::release_stream() noexcept {
 }
 
 Task<> H2Exchange::wait_for_output() {
-  if (stream_->output_done()) co_return;
   stream_->watch_output();
   while (!stream_->output_done()) co_await stream_->writable();
   stream_->unwatch_output();
@@ -154,9 +153,13 @@ Task<Result<>> H2Exchange::send_interim(Response& response) {
 }
 
 Task<Result<>> H2Exchange::write_head(Response& response) {
+  return Task<Result<>>::ready(submit_head(response));
+}
+
+Result<> H2Exchange::submit_head(Response& response) {
   PORTERO_ASSERT(response_ == nullptr && !finished_);
   if (response.status < 200 || response.status > 999) stream_->reset(Errc::internal);
-  if (stream_->failure() != Errc::ok) co_return stream_->failure();
+  if (stream_->failure() != Errc::ok) return stream_->failure();
   response_ = &response;
   tunnel_ = request.method == Method::connect && response.status / 100 == 2 && !is_refused();
   body_expected_ = !tunnel_ && !is_bodiless(response.status, request.method);
@@ -173,29 +176,43 @@ Task<Result<>> H2Exchange::write_head(Response& response) {
   }
   const bool empty = !tunnel_ && (!body_expected_ || (length_known_ && length_left_ == 0));
   stream_->send_head(make_response_fields(response, options, arena), empty);
-  co_return Result<>();
+  return {};
 }
 
 Task<Result<>> H2Exchange::send_body(Bytes piece, Last last) {
   PORTERO_ASSERT(head_sent());
-  if (stream_->failure() != Errc::ok) co_return stream_->failure();
-  if (finished_ || is_tunnel()) co_return Result<>();
+  using Sent = Task<Result<>>;
+  if (stream_->failure() != Errc::ok) return Sent::ready(stream_->failure());
+  if (finished_ || is_tunnel()) return Sent::ready({});
   if (!body_expected_) piece = {};
   const Result<> counted = account(piece.size(), last);
-  if (!counted) co_return counted;
-  if (!piece.empty()) {
-    const Result<> room = co_await wait_for_room(piece.size());
-    if (!room) co_return room;
-    const bool copied = piece.size() <= copied_piece_bytes_max;
-    if (copied) stream_->send_copy(piece);
-    if (!copied) stream_->lend(piece);
-  }
-  if (last == Last::yes) {
-    stream_->end_output(make_trailer_fields(response_->trailers, arena));
-    finished_ = true;
-    response_ = nullptr;
-  }
-  if (stream_->lent().empty()) co_return Result<>();
+  if (!counted) return Sent::ready(counted);
+  if (piece.size() > copied_piece_bytes_max) return send_lent(piece, last);
+  if (!has_room(piece.size())) return send_copied_later(piece, last);
+  if (!piece.empty()) stream_->send_copy(piece);
+  if (last == Last::yes) end_output();
+  return Sent::ready({});
+}
+
+// Small pieces wait only when too many of them have been copied, large ones never: nothing else is
+// lent while they do.
+bool H2Exchange::has_room(std::size_t piece_bytes) const noexcept {
+  return piece_bytes == 0 || stream_->output_size() + piece_bytes <= output_bytes_max;
+}
+
+Task<Result<>> H2Exchange::send_copied_later(Bytes piece, Last last) {
+  stream_->watch_output();
+  while (!has_room(piece.size()) && stream_->failure() == Errc::ok) co_await stream_->writable();
+  stream_->unwatch_output();
+  if (stream_->failure() != Errc::ok) co_return stream_->failure();
+  stream_->send_copy(piece);
+  if (last == Last::yes) end_output();
+  co_return Result<>();
+}
+
+Task<Result<>> H2Exchange::send_lent(Bytes piece, Last last) {
+  stream_->lend(piece);
+  if (last == Last::yes) end_output();
   stream_->watch_output();
   while (!stream_->lent().empty()) co_await stream_->writable();
   stream_->unwatch_output();
@@ -215,19 +232,10 @@ Result<> H2Exchange::account(std::size_t piece_bytes, Last last) {
   return Errc::internal;
 }
 
-// Small pieces wait only when too many of them have been copied, large ones never: nothing else is
-// lent while they do.
-Task<Result<>> H2Exchange::wait_for_room(std::size_t piece_bytes) {
-  if (piece_bytes > copied_piece_bytes_max) co_return Result<>();
-  if (stream_->output_size() + piece_bytes <= output_bytes_max) co_return Result<>();
-  stream_->watch_output();
-  while (stream_->output_size() + piece_bytes > output_bytes_max &&
-         stream_->failure() == Errc::ok) {
-    co_await stream_->writable();
-  }
-  stream_->unwatch_output();
-  if (stream_->failure() != Errc::ok) co_return stream_->failure();
-  co_return Result<>();
+void H2Exchange::end_output() {
+  stream_->end_output(make_trailer_fields(response_->trailers, arena));
+  finished_ = true;
+  response_ = nullptr;
 }
 
 void H2Exchange::reset(Errc why) noexcept {

@@ -41,8 +41,12 @@ class H2Exchange final : public Exchange, public FromFramePool {
 
  private:
   Task<Result<>> write_head(Response& response) override;
+  Result<> submit_head(Response& response);
   Task<Result<>> wait_for_input();
-  Task<Result<>> wait_for_room(std::size_t piece_bytes);
+  bool has_room(std::size_t piece_bytes) const noexcept;
+  Task<Result<>> send_copied_later(Bytes piece, Last last);
+  Task<Result<>> send_lent(Bytes piece, Last last);
+  void end_output();
   Task<> wait_for_output();
   void send_continue();
   Result<> account(std::size_t piece_bytes, Last last);
