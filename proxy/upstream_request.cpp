@@ -83,7 +83,7 @@ UpstreamRequest make_upstream_request(http::Exchange& exchange, const UpstreamPo
   out.fields.add("Host", host_for(request, pool), FieldId::host);
   const NominatedFields nominated(request.headers);
   for (const Field& field : request.headers) {
-    if (passes(field, request, nominated)) out.fields.add(field.name, field.value, field.id);
+    if (passes(field, request, nominated)) out.fields.add(field);
   }
   add_forwarded_fields(exchange, out.fields);
   if (!upgrade.protocol.empty()) {

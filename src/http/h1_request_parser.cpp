@@ -151,7 +151,7 @@ Result<> H1RequestParser::parse_fields(std::string_view head, Request& request) 
     if (!split_field_line(scanner_.line(head, i), field)) {
       return fail(Errc::bad_request, "a header line is not: name, colon, value");
     }
-    request.headers.add(field.name, field.value, field.id);
+    request.headers.add(field);
   }
   return {};
 }

@@ -38,7 +38,7 @@ Result<> H1ResponseParser::parse(std::string_view head, Response& response) {
     if (!split_field_line(scanner_.line(head, i), field)) {
       return fail("a header line is not: name, colon, value");
     }
-    response.headers.add(field.name, field.value, field.id);
+    response.headers.add(field);
   }
   return decide_body(response);
 }

@@ -54,6 +54,7 @@ std::size_t fields_bytes(std::span<const Field> fields) noexcept {
 
 // Handlers and templates fill in fields too; whatever they do, no value starts a line of its own.
 bool is_writable(const Field& field) noexcept {
+  if (field.clean) return true;
   if (!is_field_value(field.value)) return false;
   return field.id != FieldId::other || is_token(field.name);
 }

@@ -49,7 +49,7 @@ class FieldWriter {
   // Adds a field of a handler or an upstream, unless it could not be told from others.
   void put_checked(const Field& field) {
     const std::string_view value = trim_ows(field.value);
-    if (!is_token(field.name) || !is_field_value(value)) return;
+    if (!field.clean && (!is_token(field.name) || !is_field_value(value))) return;
     put(lower_case(field.name), value);
   }
 

@@ -62,6 +62,7 @@ struct Field {
   std::string_view name;
   std::string_view value;
   FieldId id = FieldId::other;
+  bool clean = false;  // parsed from a line of a head: it cannot break one
 };
 
 constexpr std::size_t fields_max = 100;
@@ -88,6 +89,12 @@ class HeaderList {
     field.name = name;
     field.value = value;
     field.id = id;
+    field.clean = false;
+  }
+  // Appends a copy that stays clean.
+  void add(const Field& other) {
+    add(other.name, other.value, other.id);
+    fields_[size_ - 1].clean = other.clean;
   }
   // Replaces every field of that name by one.
   void set(std::string_view name, std::string_view value);
