@@ -88,9 +88,7 @@ std::string request_text(const Options& options) {
 }
 
 // A masked binary frame of 64 bytes; the key is zero, so that they go as they are.
-std::string frame_text() {
-  return std::string("\x82\xc0\0\0\0\0", 6) + std::string(64, 'z');
-}
+std::string frame_text() { return std::string("\x82\xc0\0\0\0\0", 6) + std::string(64, 'z'); }
 
 class Client {
  public:
@@ -285,8 +283,7 @@ class Load {
   void turn() {
     std::array<epoll_event, 256> events;
     const int wait_ms = options_.rate > 0 ? 1 : 100;
-    const int count =
-        ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), wait_ms);
+    const int count = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), wait_ms);
     for (int i = 0; i < count; ++i) {
       auto* const client = static_cast<Client*>(events[static_cast<std::size_t>(i)].data.ptr);
       if (!client->on_ready()) continue;

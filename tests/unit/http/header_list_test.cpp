@@ -22,6 +22,20 @@ TEST_CASE("header_list: identifies known names in any case and nothing else") {
   CHECK(identify_field("user\ragent") == FieldId::other);
 }
 
+TEST_CASE("header_list: only a copy of a clean field is clean") {
+  Arena arena;
+  HeaderList list(arena);
+  Field parsed{"Accept", "*/*"};
+  parsed.clean = true;
+  list.add(parsed);
+  CHECK(list.begin()->clean);
+  list.clear();
+  list.add("Accept", "a\r\nb: c");  // in the same place
+  CHECK_FALSE(list.begin()->clean);
+  list.set("Accept", "text/html");
+  CHECK_FALSE(list.begin()->clean);
+}
+
 TEST_CASE("header_list: keeps the order and grows") {
   Arena arena;
   HeaderList list(arena);
