@@ -36,7 +36,26 @@ std::string timestamp() {
                      fmt::gmtime(std::chrono::system_clock::to_time_t(now)), ms.count() % 1000);
 }
 
-std::string json_line(LogLevel level, std::string_view event, std::initializer_list<Pair> pairs) {
+constexpr std::size_t uncut = std::string_view::npos;
+constexpr std::string_view cut_mark = "…";
+
+// The start of a value, without half a character at its end.
+std::string_view cut(std::string_view value, std::size_t bytes_max) noexcept {
+  if (value.size() <= bytes_max) return value;
+  while (bytes_max > 0 && (static_cast<unsigned char>(value[bytes_max]) & 0xc0) == 0x80) {
+    --bytes_max;
+  }
+  return value.substr(0, bytes_max);
+}
+
+void append_value(std::string& line, std::string_view value, std::size_t bytes_max) {
+  const std::string_view kept = cut(value, bytes_max);
+  append_json_escaped(line, kept);
+  if (kept.size() < value.size()) line += cut_mark;
+}
+
+std::string json_line(LogLevel level, std::string_view event, std::initializer_list<Pair> pairs,
+                      std::size_t value_bytes_max) {
   std::string line =
       fmt::format(R"({{"time":"{}","level":"{}","event":")", timestamp(), level_text(level));
   append_json_escaped(line, event);
@@ -50,15 +69,15 @@ std::string json_line(LogLevel level, std::string_view event, std::initializer_l
       continue;
     }
     line += '"';
-    append_json_escaped(line, pair.value);
+    append_value(line, pair.value, value_bytes_max);
     line += '"';
   }
   line += '}';
   return line;
 }
 
-std::string console_line(LogLevel level, std::string_view event,
-                         std::initializer_list<Pair> pairs) {
+std::string console_line(LogLevel level, std::string_view event, std::initializer_list<Pair> pairs,
+                         std::size_t value_bytes_max) {
   std::string line = fmt::format("{} {:5} {}", timestamp(), level_text(level), event);
   for (const Pair& pair : pairs) {
     line += ' ';
@@ -67,7 +86,7 @@ std::string console_line(LogLevel level, std::string_view event,
     const bool quoted =
         pair.value.find_first_of(" \"=\t\r\n") != std::string::npos || pair.value.empty();
     if (quoted) line += '"';
-    append_json_escaped(line, pair.value);
+    append_value(line, pair.value, value_bytes_max);
     if (quoted) line += '"';
   }
   return line;
@@ -99,10 +118,13 @@ bool enabled(LogLevel level) noexcept {
 }
 
 void write(LogLevel level, std::string_view event, std::initializer_list<Pair> pairs) {
-  std::string line = current_format.load(std::memory_order_relaxed) == Format::json
-                         ? json_line(level, event, pairs)
-                         : console_line(level, event, pairs);
-  if (line.size() > line_bytes_max) line.resize(line_bytes_max);
+  const auto format_line =
+      current_format.load(std::memory_order_relaxed) == Format::json ? &json_line : &console_line;
+  std::string line = format_line(level, event, pairs, uncut);
+  // Cut inside the values, so that the line stays what its format says.
+  for (std::size_t bytes = line_bytes_max; line.size() > line_bytes_max && bytes != 0; bytes /= 2) {
+    line = format_line(level, event, pairs, bytes);
+  }
   if (Sink* sink = current_sink.load()) {
     sink->append(line);
   } else {

@@ -5,7 +5,8 @@
 // The level is tested before anything is formatted. A line goes into the calling thread's buffer;
 // the writer thread writes it out (stderr by default). Text is JSON or console, as configured.
 // Secrets are wrapped in log::Secret, which prints "***".
-// Thread: any. Limits: line_bytes_max; a full buffer drops lines and says how many.
+// Thread: any. Limits: line_bytes_max (values are cut and end with "…"); a full buffer drops lines
+// and says how many.
 #pragma once
 
 #include <cstdint>

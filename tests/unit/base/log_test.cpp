@@ -77,8 +77,15 @@ TEST_CASE("log: lines below the level are not written") {
   CHECK_FALSE(captured.text.empty());
 }
 
-TEST_CASE("log: a line has a greatest length") {
-  CapturedLog captured(log::Format::console);
-  log::info("x", log::kv("long", std::string(100'000, 'a')));
-  CHECK(captured.text.size() == log::line_bytes_max + 1);
+TEST_CASE("log: a line has a greatest length, and stays what its format says") {
+  CapturedLog captured(log::Format::json);
+  SUBCASE("plain text") { log::info("x", log::kv("long", std::string(100'000, 'a'))); }
+  SUBCASE("text that is escaped") { log::info("x", log::kv("long", std::string(100'000, '\1'))); }
+  SUBCASE("several values") {
+    const std::string half(10'000, 'a');
+    log::info("x", log::kv("one", half), log::kv("two", half));
+  }
+  CHECK(captured.text.size() > log::line_bytes_max / 4);
+  CHECK(captured.text.size() <= log::line_bytes_max + 1);
+  CHECK(captured.text.ends_with("…\"}\n"));
 }
