@@ -1,5 +1,6 @@
 #include "acme/internal_ca.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -24,6 +25,13 @@ constexpr mode_t public_mode = 0644;
 constexpr mode_t private_mode = 0600;
 // Clocks of clients lag; a certificate is valid a little before it is made.
 constexpr std::time_t backdated_seconds = 300;
+// How long an expired leaf stays on disk.
+constexpr std::time_t leaf_kept_seconds = 7 * 24 * 3600;
+
+std::time_t written_at(const std::string& path) {
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0 ? info.st_mtime : 0;
+}
 
 void set_aside(const std::string& path, const std::string& reason) {
   std::error_code error;
@@ -101,6 +109,7 @@ InternalCa InternalCa::open(const std::string& storage, std::time_t now) {
   InternalCa authority(storage);
   authority.open_root(now);
   authority.open_intermediate(now);
+  authority.remove_old_leaves(now);
   return authority;
 }
 
@@ -165,6 +174,24 @@ std::shared_ptr<const CertificateData> InternalCa::issue(const std::vector<std::
   leaf = parsed(text, text);
   write_file_atomically(path, text, private_mode);
   return leaf;
+}
+
+// A leaf that is in use is written anew long before it expires: one that has been expired for a
+// while belongs to a name that no site has any more.
+void InternalCa::remove_old_leaves(std::time_t now) const {
+  std::error_code error;
+  for (const auto& file : std::filesystem::directory_iterator(directory_ + "/leaves", error)) {
+    const std::string path = file.path().string();
+    if (!path.ends_with(".pem") && !path.ends_with(".pem.bad")) continue;
+    const std::optional<std::string> text = read_file(path);
+    const Explained<Certificate> leaf =
+        text ? net::parse_certificate(*text, *text) : std::string("not readable");
+    // What makes no sense is not touched before its time either: people may want to look at it.
+    const std::time_t end = leaf ? (*leaf)->not_after : written_at(path) + leaf_seconds;
+    if (now < end + leaf_kept_seconds) continue;
+    std::filesystem::remove(path, error);
+    log::info("internal_ca.leaf_removed", log::kv("file", path));
+  }
 }
 
 // Signed by an intermediate of this root, whichever was current then, and not due.

@@ -32,6 +32,10 @@ class InternalCa {
   std::shared_ptr<const net::CertificateData> issue(const std::vector<std::string>& names,
                                                     std::time_t now);
 
+  // Removes leaves that expired a week ago or earlier: their names are no site's any more. open()
+  // does it too.
+  void remove_old_leaves(std::time_t now) const;
+
   // Two thirds of a certificate's life are over. Any certificate, also those of other authorities.
   static bool renew_due(const net::CertificateData& certificate, std::time_t now) noexcept;
 

@@ -233,3 +233,25 @@ TEST_CASE("internal_ca: no temporary file is left behind") {
     CHECK_FALSE(entry.path().filename().string().starts_with(".portero-"));
   }
 }
+
+TEST_CASE("internal_ca: leaves that nobody renews go a week after their end") {
+  Storage storage;
+  InternalCa authority = InternalCa::open(storage.path, start);
+  authority.issue({"kept.test"}, start);
+  authority.issue({"gone.test"}, start);
+  const auto count = [&] {
+    std::size_t leaves = 0;
+    for (const auto& entry : fs::directory_iterator(storage.path / "internal/leaves")) {
+      leaves += entry.path().extension() == ".pem" ? 1 : 0;
+    }
+    return leaves;
+  };
+  authority.remove_old_leaves(start + 7 * day);
+  CHECK(count() == 2);
+  authority.issue({"kept.test"}, start + 8 * day + hour);
+  authority.remove_old_leaves(start + 8 * day + hour);
+  CHECK(count() == 1);
+  CHECK(storage.only_leaf().filename().string().starts_with("kept.test"));
+  InternalCa::open(storage.path, start + 30 * day);
+  CHECK(count() == 0);
+}
