@@ -58,13 +58,6 @@ void build_log(const Node& log, Config& config) {
   read_text(log, "format", config.log_format);
 }
 
-void build_timeouts(const Node& node, Timeouts& timeouts) {
-  read_duration(node, "header", timeouts.header);
-  read_duration(node, "body", timeouts.body);
-  read_duration(node, "idle", timeouts.idle);
-  read_duration(node, "write", timeouts.write);
-}
-
 void build_protocols(BuildContext& context, const Node& node) {
   const std::vector<std::string> names = texts_of(&node);
   const auto has = [&](std::string_view name) {
@@ -101,9 +94,7 @@ void build_global(BuildContext& context) {
   read_duration(map, "grace_period", config.grace_period);
   read_networks(map, "trusted_proxies", config.trusted_proxies);
   if (const Node* log = map.find("log"); log != nullptr) build_log(*log, config);
-  if (const Node* node = map.find("timeouts"); node != nullptr) {
-    build_timeouts(*node, config.timeouts);
-  }
+  read_timeouts(map, config.timeouts);
   if (const Node* node = map.find("protocols"); node != nullptr) build_protocols(context, *node);
   if (const Node* node = map.find("bind"); node != nullptr) build_bind(*node, config);
 }

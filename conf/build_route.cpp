@@ -93,7 +93,7 @@ Proxy build_proxy(const RoutePlace& place, const Node& node, const KeyPath& path
   return proxy;
 }
 
-// Three digits are a status, any other text the body.
+// A number is a status; any other text, and a number in quotes, the body.
 Respond build_respond(const Node& node) {
   Respond respond;
   unsigned status = 200;
@@ -101,7 +101,8 @@ Respond build_respond(const Node& node) {
     read_unsigned(node, "status", status);
     read_text(node, "body", respond.body);
     respond.headers = read_pairs(node.find("headers"));
-  } else if (Parsed<std::int64_t> number = parse_integer(node.text, {0, 999})) {
+  } else if (Parsed<std::int64_t> number = parse_integer(node.text, {0, 999});
+             number && !node.quoted) {
     status = static_cast<unsigned>(*number);
   } else {
     respond.body = node.text;

@@ -21,7 +21,9 @@ class SiteBuilder {
     site.where = entry.key->where;
     const Node& map = *entry.value;
     site.trusted_proxies = place_.context.config.trusted_proxies;
+    site.timeouts = place_.context.config.timeouts;
     if (map.is_map()) {
+      read_timeouts(map, site.timeouts);
       build_tls(map, site.tls);
       build_log(map, site.log);
       read_networks(map, "trusted_proxies", site.trusted_proxies);

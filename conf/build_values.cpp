@@ -63,6 +63,15 @@ void read_networks(const Node& map, std::string_view name, std::vector<std::stri
   }
 }
 
+void read_timeouts(const Node& map, Timeouts& out) {
+  const Node* node = map.find("timeouts");
+  if (node == nullptr) return;
+  read_duration(*node, "header", out.header);
+  read_duration(*node, "body", out.body);
+  read_duration(*node, "idle", out.idle);
+  read_duration(*node, "write", out.write);
+}
+
 std::vector<std::pair<std::string, std::string>> read_pairs(const Node* map) {
   std::vector<std::pair<std::string, std::string>> pairs;
   if (map == nullptr) return pairs;

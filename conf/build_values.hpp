@@ -24,6 +24,8 @@ void read_size(const Node& map, std::string_view name, std::size_t& out);
 void read_unsigned(const Node& map, std::string_view name, unsigned& out);
 void read_port(const Node& map, std::string_view name, std::uint16_t& out);
 void read_networks(const Node& map, std::string_view name, std::vector<std::string>& out);
+// The client's timeouts under `timeouts` of a site or of the file.
+void read_timeouts(const Node& map, Timeouts& out);
 
 // Names and values of a map of scalars; a list of scalars gives the name several times.
 std::vector<std::pair<std::string, std::string>> read_pairs(const Node* map);

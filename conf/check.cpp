@@ -6,9 +6,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/placeholders.hpp"
 #include "conf/describe.hpp"
 #include "conf/forms.hpp"
-#include "conf/placeholders.hpp"
 
 namespace portero::conf {
 namespace {
@@ -165,7 +165,10 @@ class Checker {
   }
 
   void report_form(const Node& node, const Value& value, const KeyPath& path) {
-    const std::optional<FormIssue> issue = check_form(value, node.text);
+    // A number in quotes is a text: `respond: "404"`.
+    Value meant = value;
+    if (node.quoted && value.scalar == Form::status_or_body) meant.scalar = Form::body;
+    const std::optional<FormIssue> issue = check_form(meant, node.text);
     if (!issue || inside_unavailable_) return;
     Problem problem{node.where, path.text(), issue->message, "", issue->suggestion, ""};
     if (!issue->is_warning) problem.expected = describe_scalar(value);
@@ -203,7 +206,7 @@ class Checker {
   static std::string_view unquoted_placeholder(const Node& node) {
     if (!node.flow || node.entries.size() != 1 || !node.entries[0].value->is_empty()) return {};
     const std::string_view name = node.entries[0].key->text;
-    return is_placeholder(name) ? name : std::string_view();
+    return find_placeholder(name) != nullptr ? name : std::string_view();
   }
 
   // A text where a map belongs is often "key:value" without the space.

@@ -157,6 +157,7 @@ struct Site {
   std::vector<SiteName> names;
   Tls tls;
   AccessLog log;
+  Timeouts timeouts;  // what the site does not give is the global one's
   std::vector<std::string>
       trusted_proxies;        // networks, "private" expanded; the global list if none
   std::optional<HubRef> hub;  // beside or instead of routes

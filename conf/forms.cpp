@@ -6,8 +6,8 @@
 #include <fmt/format.h>
 
 #include "base/bytes.hpp"
+#include "base/placeholders.hpp"
 #include "conf/addresses.hpp"
-#include "conf/placeholders.hpp"
 
 namespace portero::conf {
 namespace {
@@ -48,7 +48,7 @@ Issue check_text(std::string_view text) {
 
 Issue check_placeholders(std::string_view text, bool strict) {
   for (const std::string_view name : find_placeholders(text)) {
-    if (is_placeholder(name)) continue;
+    if (find_placeholder(name) != nullptr) continue;
     std::vector<std::string_view> names;
     for (const Placeholder& known : placeholders()) names.push_back(known.name);
     std::string near = nearest(name, names);

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/placeholders.hpp"
 #include "conf/forms.hpp"
-#include "conf/placeholders.hpp"
 #include "conf/schema.hpp"
 
 namespace portero::conf {
@@ -143,7 +143,7 @@ void append_placeholders(std::string& out) {
       "\n## Placeholders\n\nThey are filled in for each request, in header fields, `respond`, "
       "`redirect` and `rewrite`.\n\n| placeholder | value |\n| --- | --- |\n";
   for (const Placeholder& placeholder : placeholders()) {
-    const bool takes_name = placeholder.name.ends_with('.');
+    const bool takes_name = placeholder.takes_name();
     out += fmt::format("| `{{{}{}}}` | {} |\n", placeholder.name, takes_name ? "NAME" : "",
                        placeholder.doc);
   }

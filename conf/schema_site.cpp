@@ -48,7 +48,7 @@ constexpr Key proxy_key = {
 constexpr Key respond_key = {
     .name = "respond",
     .value = one_or_map(Form::status_or_body, respond),
-    .doc = "Answers by itself; three digits are the status, another text the body."};
+    .doc = "Answers by itself; a number is the status, another text, or one in quotes, the body."};
 constexpr Key redirect_key = {
     .name = "redirect",
     .value = one_or_map(Form::redirect_target, redirect),
@@ -160,9 +160,8 @@ constexpr Key site_keys[] = {
             "level."},
     {.name = "timeouts",
      .value = map(timeouts),
-     .doc = "How long a client may take.",
-     .available = false,
-     .instead = "set `timeouts` at the top level"},
+     .doc = "How long a client of the site may take; what is not given is that of the top level. "
+            "The header of a connection's first request is read before its site is known."},
     php_key,
     files_key,
     root_key,
@@ -208,7 +207,9 @@ constexpr Key route_keys[] = {
 constexpr Key match_keys[] = {
     {.name = "path",
      .value = some(Form::path_pattern),
-     .doc = "Compared decoded and with case; `*` stands for any characters."},
+     .doc =
+         "Compared with case, in the form that is served: decoded once (`%2F` too), dot segments "
+         "resolved, slashes in a row merged. `*` stands for any characters."},
     {.name = "method", .value = some(Form::method), .doc = "`GET`, `POST`, …"},
     {.name = "host", .value = some(Form::host_pattern), .doc = "Without the port."},
     {.name = "header",

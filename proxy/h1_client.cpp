@@ -16,8 +16,8 @@ constexpr Milliseconds look_around_period{1'000};
 
 }  // namespace
 
-H1Client::H1Client(UpstreamConnection& connection, const http::Exchange& exchange,
-                   TimerWheel& timers, Milliseconds patience) noexcept
+H1Client::H1Client(UpstreamConnection& connection, http::Exchange& exchange, TimerWheel& timers,
+                   Milliseconds patience) noexcept
     : connection_(connection),
       exchange_(exchange),
       timers_(timers),
@@ -25,7 +25,10 @@ H1Client::H1Client(UpstreamConnection& connection, const http::Exchange& exchang
       write_deadline_(*connection.stream),
       read_bytes_(read_bytes_first),
       wake_([](void* self) { static_cast<UpstreamConnection*>(self)->stream->readable().signal(); },
-            &connection) {}
+            &connection) {
+  // Whoever waits for the upstream hears when the client leaves.
+  exchange_.client_watch = &connection.stream->readable();
+}
 
 // --- writing -------------------------------------------------------------------------------------
 
@@ -132,9 +135,9 @@ Task<Result<>> H1Client::fill() {
     connection_.input.release();
     const Result<> goes_on = check_patience();
     if (!goes_on) co_return goes_on;
-    const Milliseconds left(answer_due_ms_ == 0 ? look_around_period.count()
-                                                : answer_due_ms_ - coarse_clock().monotonic_ms);
-    wake_.arm(timers_, std::min(left, look_around_period));
+    if (answer_due_ms_ != 0) {
+      wake_.arm(timers_, Milliseconds(answer_due_ms_ - coarse_clock().monotonic_ms));
+    }
     co_await connection_.stream->readable();
     wake_.disarm();
   }

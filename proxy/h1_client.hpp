@@ -13,10 +13,11 @@ namespace portero::proxy {
 class H1Client {
  public:
   // `patience`: how long a write, or the answer once it is awaited, may make no progress.
-  H1Client(UpstreamConnection& connection, const http::Exchange& exchange, TimerWheel& timers,
+  H1Client(UpstreamConnection& connection, http::Exchange& exchange, TimerWheel& timers,
            Milliseconds patience) noexcept;
   H1Client(const H1Client&) = delete;
   H1Client& operator=(const H1Client&) = delete;
+  ~H1Client() { exchange_.client_watch = nullptr; }
 
   // --- writing ---
 
@@ -55,7 +56,7 @@ class H1Client {
   Result<> check_patience() const noexcept;
 
   UpstreamConnection& connection_;
-  const http::Exchange& exchange_;
+  http::Exchange& exchange_;
   TimerWheel& timers_;
   const Milliseconds patience_;
 

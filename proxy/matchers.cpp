@@ -12,6 +12,15 @@ std::vector<Pattern> compile_patterns(const std::vector<std::string>& texts) {
   return {texts.begin(), texts.end()};
 }
 
+// Paths come with slashes in a row merged, so that is what a pattern has to say too.
+std::vector<Pattern> compile_paths(std::vector<std::string> texts) {
+  for (std::string& text : texts) {
+    const auto both_slashes = [](char a, char b) { return a == '/' && b == '/'; };
+    text.erase(std::unique(text.begin(), text.end(), both_slashes), text.end());
+  }
+  return compile_patterns(texts);
+}
+
 bool any_matches(const std::vector<Pattern>& patterns, std::string_view subject) {
   return std::any_of(patterns.begin(), patterns.end(),
                      [subject](const Pattern& pattern) { return pattern.matches(subject); });
@@ -70,7 +79,7 @@ bool Pattern::matches(std::string_view subject) const noexcept {
 }
 
 Matcher::Matcher(const conf::Match& match)
-    : paths_(compile_patterns(match.path)),
+    : paths_(compile_paths(match.path)),
       methods_(match.method),
       protocols_(match.protocol),
       headers_(compile(match.header)),

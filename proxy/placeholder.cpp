@@ -3,7 +3,6 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 
 #include "base/bytes.hpp"
@@ -13,68 +12,6 @@
 
 namespace portero::proxy {
 namespace {
-
-struct KnownName {
-  std::string_view name;
-  ValueKind kind;
-};
-
-constexpr std::array known_names = {
-    KnownName{"path", ValueKind::path},
-    KnownName{"uri", ValueKind::uri},
-    KnownName{"query", ValueKind::query},
-    KnownName{"host", ValueKind::host},
-    KnownName{"hostport", ValueKind::hostport},
-    KnownName{"method", ValueKind::method},
-    KnownName{"scheme", ValueKind::scheme},
-    KnownName{"client_ip", ValueKind::client_ip},
-    KnownName{"request_id", ValueKind::request_id},
-    KnownName{"query.", ValueKind::query_value},
-    KnownName{"header.", ValueKind::header_value},
-    KnownName{"cookie.", ValueKind::cookie_value},
-};
-
-constexpr auto name_texts = [] {
-  std::array<std::string_view, known_names.size()> texts{};
-  for (std::size_t i = 0; i < texts.size(); ++i) texts[i] = known_names[i].name;
-  return texts;
-}();
-
-const KnownName* find_name(std::string_view name) noexcept {
-  for (const KnownName& known : known_names) {
-    if (known.name.back() != '.') {
-      if (name == known.name) return &known;
-    } else if (name.starts_with(known.name) && name.size() > known.name.size()) {
-      return &known;
-    }
-  }
-  return nullptr;
-}
-
-bool is_name_char(char c) noexcept {
-  const char lower = ascii_lower(c);
-  return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
-         c == '.';
-}
-
-// A text up to its first {name}, and that name; both are cut off its front.
-struct Cut {
-  std::string_view literal;
-  std::string_view name;  // "" = none up to the end
-};
-
-Cut cut_front(std::string_view& text) noexcept {
-  for (std::size_t open = text.find('{'); open != std::string_view::npos;
-       open = text.find('{', open + 1)) {
-    std::size_t end = open + 1;
-    while (end < text.size() && is_name_char(text[end])) ++end;
-    if (end == open + 1 || end == text.size() || text[end] != '}') continue;
-    const Cut cut{text.substr(0, open), text.substr(open + 1, end - open - 1)};
-    text.remove_prefix(end + 1);
-    return cut;
-  }
-  return {std::exchange(text, {}), {}};
-}
 
 // Text that grows inside an arena in one pass: nothing is measured beforehand.
 class ArenaText {
@@ -112,7 +49,11 @@ void append_percent(char c, ArenaText& out) {
   out.append(digits[byte & 15]);
 }
 
-bool is_unreserved(char c) noexcept { return is_name_char(c) || c == '~'; }
+bool is_unreserved(char c) noexcept {
+  const char lower = ascii_lower(c);
+  return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+         c == '.' || c == '~';
+}
 
 // Source: RFC 3986 §3.3 (pchar), §2.3.
 void append_url_value(ValueKind kind, std::string_view value, ArenaText& out) {
@@ -178,17 +119,17 @@ std::uint64_t mix(std::uint64_t x) noexcept {
 
 Template::Template(std::string_view text) {
   while (!text.empty()) {
-    const Cut cut = cut_front(text);
+    const PlaceholderCut cut = cut_placeholder(text);
     add_literal(cut.literal);
     if (cut.name.empty()) continue;
-    const KnownName* known = find_name(cut.name);
+    const Placeholder* known = find_placeholder(cut.name);
     if (known == nullptr) {
       add_literal("{");
       add_literal(cut.name);
       add_literal("}");
     } else {
-      const bool takes_name = known->name.back() == '.';
-      const std::string_view name = takes_name ? cut.name.substr(known->name.size()) : "";
+      const std::string_view name =
+          known->takes_name() ? cut.name.substr(known->name.size()) : std::string_view();
       pieces_.push_back({known->kind, std::string(name)});
     }
   }
@@ -248,18 +189,6 @@ std::string_view Template::value(const Piece& piece, http::Exchange& exchange) {
       return cookie_value(request.headers, piece.text).value_or(std::string_view());
   }
   return {};
-}
-
-std::span<const std::string_view> placeholder_names() { return name_texts; }
-
-std::optional<std::string> placeholder_problem(std::string_view text) {
-  while (!text.empty()) {
-    const Cut cut = cut_front(text);
-    if (!cut.name.empty() && find_name(cut.name) == nullptr) {
-      return "{" + std::string(cut.name) + "} is not a placeholder";
-    }
-  }
-  return std::nullopt;
 }
 
 std::string_view request_id(http::Exchange& exchange) {

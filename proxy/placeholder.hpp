@@ -5,12 +5,11 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/placeholders.hpp"
 #include "http/exchange.hpp"
 
 namespace portero::proxy {
@@ -23,27 +22,10 @@ enum class Place : std::uint8_t {
   html,   // a body that is: the five characters of markup become entities
 };
 
-// What a piece of a Template stands for.
-enum class ValueKind : std::uint8_t {
-  literal,
-  path,
-  uri,
-  query,
-  host,
-  hostport,
-  method,
-  scheme,
-  client_ip,
-  request_id,
-  query_value,
-  header_value,
-  cookie_value,
-};
-
 class Template {
  public:
   Template() = default;
-  // {names} that are no placeholder stay text; placeholder_problem() finds them beforehand.
+  // {names} that are no placeholder stay text; the loader has found them.
   explicit Template(std::string_view text);
 
   // The view points into the exchange's arena or, for a text without placeholders, into this.
@@ -63,13 +45,6 @@ class Template {
 
   std::vector<Piece> pieces_;
 };
-
-// The names that stand between braces; one that ends with a dot takes a name behind it.
-std::span<const std::string_view> placeholder_names();
-
-// What is wrong with the placeholders of a text, for people; nothing when all are known. Braces
-// around anything but a name ({"json": 1}) are text.
-std::optional<std::string> placeholder_problem(std::string_view text);
 
 // 16 hex digits, the same for the whole of an exchange.
 std::string_view request_id(http::Exchange& exchange);

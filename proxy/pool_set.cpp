@@ -1,5 +1,7 @@
 #include "proxy/pool_set.hpp"
 
+#include <algorithm>
+
 namespace portero::proxy {
 
 Explained<PoolRef> PoolSet::get(const UpstreamSettings& settings) {
@@ -18,15 +20,20 @@ Explained<PoolRef> PoolSet::get(const UpstreamSettings& settings) {
 }
 
 void PoolSet::set_names(const Names& names) {
-  names_ = names;
+  for (const auto& [name, addresses] : names) names_[name] = addresses;
   for (const auto& [key, pool] : pools_) {
-    const auto found = names_.find(pool->settings().name());
-    if (found != names_.end()) pool->set_addresses(found->second);
+    const auto found = names.find(pool->settings().name());
+    if (found != names.end()) pool->set_addresses(found->second);
   }
 }
 
 void PoolSet::drop_unused() {
   std::erase_if(pools_, [](const auto& entry) { return entry.second->use_count() == 1; });
+  std::erase_if(names_, [this](const auto& name) {
+    return std::none_of(pools_.begin(), pools_.end(), [&](const auto& entry) {
+      return entry.second->settings().name() == name.first;
+    });
+  });
 }
 
 }  // namespace portero::proxy

@@ -68,6 +68,8 @@ Explained<std::unique_ptr<Site>> build_site(const conf::Site& settings, std::siz
     site->name += (site->name.empty() ? "" : ", ") + name.text;
   }
   site->trusted_proxies = TrustedProxies(settings.trusted_proxies);
+  const conf::Timeouts& timeouts = settings.timeouts;
+  site->timeouts = {timeouts.header, timeouts.body, timeouts.idle, timeouts.write};
   for (const conf::Route& inner : settings.routes) {
     Explained<Route> built = build_route(inner, factory);
     if (!built) return built.error();

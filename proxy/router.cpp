@@ -124,6 +124,7 @@ Decision Router::decide(http::Exchange& exchange, std::string* story) const {
   }
   decision.site = place->site;
   tell(story, "site ", place->site->name);
+  exchange.timeouts = place->site->timeouts;
   identify_client(exchange, place->site->trusted_proxies);
   if (place->site->hub_filter != nullptr && place->site->hub_filter->wants(request)) {
     tell(story, "hub: ✓");

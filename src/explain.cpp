@@ -53,6 +53,7 @@ class ExplainParts final : public SiteParts, private proxy::HandlerFactory {
 
 struct ParsedUrl {
   bool tls = true;
+  bool websocket = false;
   std::string authority;
   std::string target;
   std::uint16_t port = 0;
@@ -60,13 +61,15 @@ struct ParsedUrl {
 
 ParsedUrl parse_url(const conf::Config& config, std::string_view url) {
   ParsedUrl parsed;
-  if (url.starts_with("http://")) {
-    parsed.tls = false;
-    url.remove_prefix(7);
-  } else if (url.starts_with("https://")) {
-    url.remove_prefix(8);
-  } else if (url.find("://") != std::string_view::npos) {
-    throw std::runtime_error("explain takes an http:// or https:// URL");
+  const std::size_t scheme_end = url.find("://");
+  if (scheme_end != std::string_view::npos) {
+    const std::string scheme = to_lower(url.substr(0, scheme_end));
+    parsed.websocket = scheme == "ws" || scheme == "wss";
+    parsed.tls = scheme == "https" || scheme == "wss";
+    if (!parsed.tls && !parsed.websocket && scheme != "http") {
+      throw std::runtime_error("explain takes an http://, https://, ws:// or wss:// URL");
+    }
+    url.remove_prefix(scheme_end + 3);
   }
   const std::size_t slash = std::min(url.find('/'), url.size());
   parsed.authority = url.substr(0, slash);
@@ -101,6 +104,10 @@ std::string explain_url(const conf::Config& config, std::string_view url) {
   request.scheme = parsed.tls ? "https" : "http";
   request.authority = parsed.authority;
   request.target = parsed.target;
+  if (parsed.websocket) {
+    request.headers.add("Connection", "Upgrade");
+    request.headers.add("Upgrade", "websocket");
+  }
   if (http::normalise_target(request, exchange.arena) != http::TargetCheck::ok) {
     throw std::runtime_error(fmt::format("\"{}\" is not a valid host and path", url));
   }

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/log_file.hpp"
@@ -17,6 +18,8 @@
 #include "net/dial.hpp"
 
 namespace portero {
+
+using UpstreamName = std::pair<std::string, std::uint16_t>;  // host and port
 
 // "host:port" of an upstream -> where to connect to now. Names that do not resolve are absent.
 using ResolvedNames = std::map<std::string, std::vector<net::SocketAddress>>;
@@ -35,13 +38,9 @@ struct Generation {
   std::shared_ptr<const ResolvedNames> names;
 };
 
-// Every upstream of the configuration that has a name to look up, as host and port.
-std::vector<std::pair<std::string, std::uint16_t>> upstream_names(const conf::Config& config);
-
-// Looks up all names, several at a time, and returns what was found within `wait_max`; look-ups
-// that take longer are given up for this time.
-ResolvedNames resolve_names(const std::vector<std::pair<std::string, std::uint16_t>>& names,
-                            std::chrono::milliseconds wait_max);
+// Every upstream of the configuration that has a name to look up, and how often: the shortest
+// `resolve` of those that use it.
+std::map<UpstreamName, conf::Duration> upstream_names(const conf::Config& config);
 
 // Opens the access log of each site; sites with the same file share a sink, and sinks of `previous`
 // are kept. Throws std::system_error naming the file.

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <ctime>
 #include <latch>
+#include <map>
 #include <set>
 #include <stdexcept>
 #include <thread>
@@ -23,6 +24,8 @@
 #include "control.hpp"
 #include "generation.hpp"
 #include "hub/hub.hpp"
+#include "name_lookup.hpp"
+#include "proxy/upstream.hpp"
 #include "status.hpp"
 #include "systemd_notify.hpp"
 #include "worker.hpp"
@@ -34,6 +37,7 @@ constexpr std::chrono::milliseconds log_flush_period{200};
 constexpr std::chrono::milliseconds file_check_period{1'000};
 constexpr std::chrono::minutes certificate_check_period{10};
 constexpr std::chrono::milliseconds name_lookup_wait_max{3'000};
+constexpr std::chrono::milliseconds name_check_period{250};
 constexpr std::chrono::milliseconds drain_check_period{50};
 
 // Raises the soft limit of open files to the hard one and returns it. One socket is one file.
@@ -93,6 +97,9 @@ class Server {
   std::string answer(std::string_view request);
 
   std::string config_path_;
+  NameLookup name_lookup_{&proxy::resolve_blocking};
+  std::map<UpstreamName, conf::Duration> name_periods_;
+  std::map<UpstreamName, std::chrono::steady_clock::time_point> looked_up_;
   Control control_;
   std::unique_ptr<hub::Hub> hub_;
   std::vector<std::unique_ptr<Worker>> workers_;
@@ -104,6 +111,7 @@ class Server {
   std::string last_reload_;
   std::uint64_t descriptor_limit_ = 0;
   std::int64_t started_unix_ms_ = 0;
+  bool looking_up_ = false;  // refresh_names() waits for the job pool
   bool draining_ = false;
 };
 
@@ -133,6 +141,7 @@ int Server::run() {
             log::kv("workers", workers_.size()), log::kv("open_files_max", descriptor_limit_));
   notify_systemd("READY=1");
   control_.run();
+  name_lookup_.stop();
   workers_.clear();
   flush_access_logs();
   log::info("server.stopped");
@@ -175,8 +184,9 @@ std::shared_ptr<const Generation> Server::prepare(SharedConfig config) {
   }
   next->certificates = certificates.store;
   watched_ = std::move(certificates.files);
-  next->names =
-      std::make_shared<ResolvedNames>(resolve_names(upstream_names(*config), name_lookup_wait_max));
+  std::vector<UpstreamName> names;
+  for (const auto& [name, period] : upstream_names(*config)) names.push_back(name);
+  next->names = std::make_shared<ResolvedNames>(name_lookup_.resolve(names, name_lookup_wait_max));
   return next;
 }
 
@@ -203,6 +213,12 @@ void Server::adopt(std::shared_ptr<const Generation> next) {
   }
   adopted.wait();
   generation_ = std::move(next);
+  // Just looked up, all of them.
+  name_periods_ = upstream_names(*generation_->config);
+  looked_up_.clear();
+  for (const auto& [name, period] : name_periods_) {
+    looked_up_.emplace(name, std::chrono::steady_clock::now());
+  }
 }
 
 void Server::call_workers(const Worker::Call& call) {
@@ -217,7 +233,7 @@ void Server::start_periodic_work() {
     ticket_keys_ = net::TicketKeys::rotate(*ticket_keys_);
     call_workers([keys = ticket_keys_](Worker& worker) { worker.set_ticket_keys(keys); });
   });
-  control_.every(std::chrono::seconds(30), [this] { refresh_names(); });
+  control_.every(name_check_period, [this] { refresh_names(); });
 }
 
 void Server::flush_access_logs() {
@@ -232,6 +248,7 @@ void Server::refresh_certificates(std::string_view reason) {
   try {
     CertificateSet fresh = collect_certificates(*generation_->config, *ca_, std::time(nullptr));
     watched_ = std::move(fresh.files);
+    ca_->remove_old_leaves(std::time(nullptr));
     auto next = std::make_shared<Generation>(*generation_);
     next->certificates = fresh.store;
     generation_ = next;
@@ -253,12 +270,24 @@ void Server::check_files() {
   if (changed) refresh_certificates("file changed");
 }
 
+// Looks up again what was last looked up longer ago than its `resolve`.
 void Server::refresh_names() {
-  auto names = upstream_names(*generation_->config);
-  if (names.empty()) return;
-  control_.post_job([this, names = std::move(names)] {
-    auto found = std::make_shared<ResolvedNames>(resolve_names(names, name_lookup_wait_max));
-    control_.post([this, found = std::shared_ptr<const ResolvedNames>(found)] {
+  if (looking_up_) return;
+  const auto now = std::chrono::steady_clock::now();
+  std::vector<UpstreamName> due;
+  for (const auto& [name, period] : name_periods_) {
+    auto& looked_up = looked_up_.try_emplace(name, now).first->second;
+    if (now - looked_up < period) continue;
+    looked_up = now;
+    due.push_back(name);
+  }
+  if (due.empty()) return;
+  looking_up_ = true;
+  control_.post_job([this, due = std::move(due)] {
+    auto found = std::make_shared<ResolvedNames>(name_lookup_.resolve(due, name_lookup_wait_max));
+    control_.post([this, asked = due.size(), found = std::shared_ptr<const ResolvedNames>(found)] {
+      looking_up_ = false;
+      log::debug("names.looked_up", log::kv("names", asked), log::kv("found", found->size()));
       call_workers([found](Worker& worker) { worker.set_names(found); });
     });
   });

@@ -15,6 +15,8 @@ namespace portero {
 namespace {
 
 constexpr Milliseconds handshake_time_max{10'000};
+// What has not become a request so long after the stop began (a handshake, a head) will not.
+constexpr Milliseconds newcomer_time_max{1'000};
 // After the grace period everything is cut; this bounds how long the loop then still runs.
 constexpr Milliseconds cut_time_max{2'000};
 constexpr int turn_ms_max = 1'000;
@@ -49,6 +51,7 @@ struct Worker::LiveStream {
   net::ByteStream& stream;
   const http::H1Context* h1 = nullptr;  // set while the stream speaks HTTP/1
   bool http2 = false;
+  bool handshaking = false;
   LiveStream* previous = nullptr;
   LiveStream* next = nullptr;
 };
@@ -87,6 +90,7 @@ Worker::Worker(std::size_t index, hub::Hub& hub)
       context_{loop_, shard_, proxy::PoolSet(loop_)},
       site_service_(make_site_service(*this)),
       hub_service_(make_hub_service(*this)),
+      newcomer_timer_([](void* self) { static_cast<Worker*>(self)->cut_newcomers(); }, this),
       drain_timer_([](void* self) { static_cast<Worker*>(self)->cut_connections(); }, this) {
   loop_.set_on_wake([](void* self) { static_cast<Worker*>(self)->on_wake(); }, this);
 }
@@ -188,13 +192,13 @@ Task<std::unique_ptr<net::ByteStream>> Worker::open_stream(Fd socket, ListenerKi
                                                            bool& http2) {
   auto tcp = std::make_unique<net::TcpStream>(loop_, std::move(socket));
   if (kind != ListenerKind::tls) co_return std::move(tcp);
-  const LiveStream live(*this, *tcp);
+  LiveStream live(*this, *tcp);
+  live.handshaking = true;
+  const net::AcceptOptions options{loop_.timers(), handshake_time_max, info.peer};
   Result<std::unique_ptr<net::TlsStream>> accepted =
-      co_await net::accept_tls(std::move(tcp), *tls_, loop_.timers(), handshake_time_max);
+      co_await net::accept_tls(std::move(tcp), *tls_, options);
   if (!accepted) {
     figures_.handshakes_failed.add();
-    log::debug("tls.handshake_failed", log::kv("client", info.peer.to_string()),
-               log::kv("error", accepted.error()));
     co_return nullptr;
   }
   std::unique_ptr<net::TlsStream> tls = std::move(*accepted);
@@ -240,6 +244,7 @@ void Worker::begin_drain(Milliseconds grace) {
   // are on their way before the rest is cut.
   shard_.begin_drain(grace * 4 / 5);
   announce_drain();
+  newcomer_timer_.arm(loop_.timers(), newcomer_time_max);
   drain_timer_.arm(loop_.timers(), grace);
 }
 
@@ -247,6 +252,13 @@ void Worker::announce_drain() {
   for (LiveStream* live = live_; live != nullptr; live = live->next) {
     if (live->http2) live->stream.readable().signal();
     if (live->h1 != nullptr && live->h1->idle) live->stream.cancel(Errc::cancelled);
+  }
+}
+
+void Worker::cut_newcomers() {
+  for (LiveStream* live = live_; live != nullptr; live = live->next) {
+    const bool waits = live->h1 != nullptr && (live->h1->idle || live->h1->reading_head);
+    if (live->handshaking || waits) live->stream.cancel(Errc::cancelled);
   }
 }
 

@@ -93,6 +93,7 @@ class Worker {
   Task<std::unique_ptr<net::ByteStream>> open_stream(Fd socket, ListenerKind kind,
                                                      http::ConnectionInfo& info, bool& http2);
   void announce_drain();
+  void cut_newcomers();
   void cut_connections();
 
   const std::size_t index_;
@@ -111,6 +112,7 @@ class Worker {
   LiveStream* live_ = nullptr;  // intrusive list of open connections
   std::uint64_t next_connection_id_ = 1;
   bool draining_ = false;
+  Timer newcomer_timer_;
   Timer drain_timer_;
   std::atomic<bool> finished_{false};
   std::thread thread_;

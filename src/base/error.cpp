@@ -126,7 +126,6 @@ Error error_from_errno(int os_error) noexcept {
     case ENETUNREACH:
     case EADDRNOTAVAIL:
     case EACCES: return {Errc::host_unreachable, os_error};
-    case ETIMEDOUT: return {Errc::timeout_connect, os_error};
     case EMFILE:
     case ENFILE:
     case ENOBUFS:

@@ -85,7 +85,9 @@ struct Error {
   friend constexpr bool operator==(const Error& a, Errc b) noexcept { return a.code == b; }
 };
 
-// Maps errno of a socket call. Errors: would_block for EAGAIN, connection_reset by default.
+// Maps errno of a socket call. Errors: would_block for EAGAIN, connection_reset by default: also
+// for ETIMEDOUT, with which the kernel gives up on a peer that was connected; dial() knows it
+// better.
 Error error_from_errno(int os_error) noexcept;
 
 }  // namespace portero

@@ -43,12 +43,14 @@ struct AccessRecord {
 
 AccessRecord collect(const Exchange& exchange) {
   AccessRecord record;
-  record.target = mask_secrets(exchange.request.target);
-  if (const Field* referer = exchange.request.headers.find("Referer")) {
+  const Request& request = exchange.request;
+  record.target =
+      mask_secrets(request.original_target.empty() ? request.target : request.original_target);
+  if (const Field* referer = request.headers.find("Referer")) {
     record.referer = mask_secrets(referer->value);
   }
-  record.user_agent = exchange.request.headers.value(FieldId::user_agent).value_or("");
-  record.client = exchange.request.client_ip.to_string();
+  record.user_agent = request.headers.value(FieldId::user_agent).value_or("");
+  record.client = request.client_ip.to_string();
   record.duration_ms = coarse_clock().monotonic_ms - exchange.started_ms;
   return record;
 }

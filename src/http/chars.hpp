@@ -15,7 +15,7 @@ constexpr std::uint8_t token = 1;   // tchar: methods and field names
 constexpr std::uint8_t target = 2;  // request targets: visible ASCII but '#'
 constexpr std::uint8_t value = 4;   // field values: no control byte but HTAB
 constexpr std::uint8_t host = 8;    // registered names and IPv4: letters, digits, "-._~"
-constexpr std::uint8_t plain = 16;  // of a path: means itself, so neither '%', '?' nor '.'
+constexpr std::uint8_t plain = 16;  // of a path: means itself, so none of '%', '?', '.', '/'
 
 constexpr bool contains(std::string_view set, int c) noexcept {
   return set.find(static_cast<char>(c)) != std::string_view::npos;
@@ -31,7 +31,7 @@ constexpr std::array<std::uint8_t, 256> table = [] {
     if (visible && c != '#') bits |= target;
     if (c == '\t' || (c >= 0x20 && c != 0x7f)) bits |= value;
     if (alnum || (visible && contains("-._~", c))) bits |= host;
-    if (visible && !contains("#%?.", c)) bits |= plain;
+    if (visible && !contains("#%?./", c)) bits |= plain;
     classes[static_cast<std::size_t>(c)] = bits;
   }
   return classes;

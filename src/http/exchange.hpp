@@ -12,6 +12,7 @@
 #include "base/result.hpp"
 #include "base/task.hpp"
 #include "http/message.hpp"
+#include "http/timeouts.hpp"
 #include "net/byte_stream.hpp"
 
 namespace portero::http {
@@ -49,8 +50,8 @@ class ResponseStep {
 
 class Exchange {
  public:
-  explicit Exchange(const ConnectionInfo& connection_info) noexcept
-      : request(arena), connection(connection_info) {}
+  explicit Exchange(const ConnectionInfo& connection_info, const Timeouts& limits = {}) noexcept
+      : request(arena), connection(connection_info), timeouts(limits) {}
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
   virtual ~Exchange() = default;
@@ -58,6 +59,7 @@ class Exchange {
   Arena arena;  // first member: everything below points into it
   Request request;
   const ConnectionInfo& connection;
+  Timeouts timeouts;  // how long the client may take: the site's, once it is known
 
   // The next piece of the request body; empty at its end (then request.trailers is complete). The
   // view stays valid until the next call. Not calling it is backpressure. Sends 100 (Continue)
@@ -78,6 +80,9 @@ class Exchange {
   virtual void reset(Errc why) noexcept = 0;
   // Whether the client is known to have gone: work for it may be given up.
   virtual bool client_gone() const noexcept = 0;
+  // Signalled when client_gone() may have changed, so that a handler that waits for somebody else
+  // notices at once. Set by that handler, and back to nullptr before the point goes.
+  WaitPoint* client_watch = nullptr;
 
   bool head_sent() const noexcept { return status_sent != 0; }
 

@@ -14,7 +14,10 @@ constexpr Milliseconds lingering_time_max{2'000};
 class H1Connection {
  public:
   H1Connection(H1Context& context, Buffer& input) noexcept
-      : context_(context), transport_(context.stream, context.timers, context.timeouts, input) {}
+      : context_(context),
+        transport_(context.stream, context.timers, context.timeouts, input),
+        header_time_(context.timeouts.header),
+        idle_time_(context.timeouts.idle) {}
 
   Task<std::unique_ptr<Session>> run();
 
@@ -28,6 +31,9 @@ class H1Connection {
   H1Context& context_;
   H1Transport transport_;
   bool served_before_ = false;
+  // Of the site that was asked last: which one comes next is not known before its head.
+  Milliseconds header_time_;
+  Milliseconds idle_time_;
   std::unique_ptr<Session> session_;
 };
 
@@ -54,8 +60,7 @@ Task<Result<>> H1Connection::wait_for_request() {
   if (filled || filled.error() != Errc::would_block) co_return filled;
   if (served_before_ && context_.service.draining()) co_return Errc::cancelled;
   // A client that connects and says nothing gets no longer than one that says it slowly.
-  const Timeouts& timeouts = context_.timeouts;
-  transport_.arm_read(served_before_ ? timeouts.idle : timeouts.header, Errc::timeout_idle);
+  transport_.arm_read(served_before_ ? idle_time_ : header_time_, Errc::timeout_idle);
   transport_.output.release();
   context_.idle = true;
   filled = co_await transport_.fill(head_read_bytes);
@@ -76,6 +81,8 @@ Task<H1Next> H1Connection::serve_request() {
   }
   exchange.begin();
   co_await context_.service.serve(exchange);
+  header_time_ = exchange.timeouts.header;
+  idle_time_ = exchange.timeouts.idle;
   const H1Next next = co_await exchange.finish();
   if (next == H1Next::takeover) session_ = std::move(exchange.takeover);
   co_return next;
@@ -89,15 +96,18 @@ Task<Result<>> H1Connection::read_head(H1RequestParser& parser, H1Exchange& exch
 
 Task<Result<>> H1Connection::read_rest_of_head(H1RequestParser& parser, H1Exchange& exchange) {
   Result<HeadState> state = HeadState::need_more;
-  transport_.arm_read(context_.timeouts.header, Errc::timeout_head);
+  transport_.arm_read(header_time_, Errc::timeout_head);
+  context_.reading_head = true;
   while (state && *state == HeadState::need_more) {
     const Result<> filled = co_await transport_.fill(head_read_bytes);
     if (!filled) {
+      context_.reading_head = false;
       transport_.disarm_read();
       co_return filled;
     }
     state = parser.next(transport_.input, exchange.request, exchange.arena);
   }
+  context_.reading_head = false;
   transport_.disarm_read();
   if (!state) co_return state.error();
   co_return Result<>();

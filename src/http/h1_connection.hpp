@@ -23,6 +23,8 @@ struct H1Context {
   // True while the connection waits between requests: only then may a draining worker end it with
   // stream.cancel(); a connection that is serving announces its end by itself.
   bool idle = false;
+  // True while a head is coming in: a draining worker that has waited for it may end it.
+  bool reading_head = false;
 };
 
 // Serves requests until the connection ends or a handler takes it over. `input` may hold bytes that

@@ -20,6 +20,8 @@ constexpr std::size_t progress_bytes_min = 1024;
 // What may be left of a request after its answer for the connection to be used again.
 constexpr std::size_t drained_bytes_max = 64 * 1024;
 constexpr Milliseconds drain_time_max{2'000};
+// The end of a client's side counts as part of its request when it comes so soon after it.
+constexpr Milliseconds half_close_time_max{1'000};
 
 constexpr std::string_view continue_head = "HTTP/1.1 100 Continue\r\n\r\n";
 constexpr std::string_view server_name = "portero";
@@ -28,19 +30,20 @@ constexpr std::string_view server_name = "portero";
 
 H1Exchange::H1Exchange(H1Transport& transport, const ConnectionInfo& connection_info,
                        const Service& service) noexcept
-    : Exchange(connection_info),
-      transport_(transport),
-      service_(service),
-      wait_left_(transport.timeouts().body) {
+    : Exchange(connection_info, transport.timeouts()), transport_(transport), service_(service) {
   started_ms = coarse_clock().monotonic_ms;
   request.client_ip = connection.peer;
   request.scheme = connection.tls ? "https" : "http";
+  transport_.stream().watch_peer(&client_watch);
 }
+
+H1Exchange::~H1Exchange() { transport_.stream().watch_peer(nullptr); }
 
 void H1Exchange::begin() noexcept {
   decoder_ = H1BodyDecoder({request.body, request.content_length});
   continue_pending_ = request.expects_continue;
   keep_alive_ = wants_keep_alive(request);
+  request_read_ms_ = coarse_clock().monotonic_ms;
 }
 
 Task<H1Next> H1Exchange::refuse(Error error, std::string_view detail) {
@@ -58,6 +61,13 @@ Task<H1Next> H1Exchange::refuse(Error error, std::string_view detail) {
   co_return answered ? H1Next::linger : H1Next::abort;
 }
 
+// The connection's end is all that shows the end of a body without length to an HTTP/1.0 client: a
+// body that was cut ends with a reset instead.
+H1Next H1Exchange::give_up() noexcept {
+  if (framing_.kind == BodyKind::until_close && !finished_) transport_.stream().reset_at_end();
+  return H1Next::abort;
+}
+
 Task<H1Next> H1Exchange::finish() {
   const bool complete = finished_ && write_failure_ == Errc::ok && !switching_;
   if (complete && keep_alive_ && decoder_.done()) return Task<H1Next>::ready(H1Next::request);
@@ -65,14 +75,14 @@ Task<H1Next> H1Exchange::finish() {
 }
 
 Task<H1Next> H1Exchange::finish_slowly() {
-  if (write_failure_ != Errc::ok) co_return H1Next::abort;
+  if (write_failure_ != Errc::ok) co_return give_up();
   if (!head_sent()) {
     const Result<> answered = co_await respond(*this, 500, "Internal Server Error\n");
     if (!answered) co_return H1Next::abort;
   }
   if (!finished_) {
     const bool nothing_left = !body_expected_ || framing_ == BodyFraming{BodyKind::length, 0};
-    if (!nothing_left) co_return H1Next::abort;
+    if (!nothing_left) co_return give_up();
     const Result<> flushed = co_await flush({});
     if (!flushed) co_return H1Next::abort;
   }
@@ -95,7 +105,10 @@ Task<Result<Bytes>> H1Exchange::read_body() {
       read_failure_ = piece.error().code;
       break;
     }
-    if (piece->state == BodyPiece::State::end) co_return Bytes();
+    if (piece->state == BodyPiece::State::end) {
+      request_read_ms_ = coarse_clock().monotonic_ms;
+      co_return Bytes();
+    }
     if (piece->state == BodyPiece::State::data) {
       body_bytes_read += piece->data.size();
       co_return piece->data;
@@ -114,17 +127,17 @@ Task<Result<>> H1Exchange::read_more() {
   Result<> filled = transport_.try_fill(body_read_bytes);
   if (!filled && filled.error() == Errc::would_block) {
     const std::int64_t waits_since = coarse_clock().monotonic_ms;
-    transport_.arm_read(wait_left_, Errc::timeout_body);
+    transport_.arm_read(std::max(timeouts.body - waited_, Milliseconds(0)), Errc::timeout_body);
     waits_for_body_ = true;
     filled = co_await transport_.fill(body_read_bytes);
     waits_for_body_ = false;
     transport_.disarm_read();
-    wait_left_ -= Milliseconds(coarse_clock().monotonic_ms - waits_since);
+    waited_ += Milliseconds(coarse_clock().monotonic_ms - waits_since);
   }
   progress_bytes_ += transport_.input.size() - before;
   if (progress_bytes_ >= progress_bytes_min) {
     progress_bytes_ = 0;
-    wait_left_ = transport_.timeouts().body;
+    waited_ = Milliseconds(0);
   }
   co_return filled;
 }
@@ -252,7 +265,7 @@ Task<Result<>> H1Exchange::send_body(Bytes piece, Last last) {
 // Goes on when the client does not take everything at once.
 Task<Result<>> H1Exchange::send_rest(Error error, Last last) {
   Result<> flushed = error;
-  if (error == Errc::would_block) flushed = co_await transport_.write({});
+  if (error == Errc::would_block) flushed = co_await transport_.write({}, timeouts.write);
   if (!flushed) write_failure_ = flushed.error().code;
   if (!flushed || last == Last::no) co_return flushed;
   co_return complete();
@@ -288,7 +301,7 @@ Task<Result<>> H1Exchange::send_large(Bytes piece, Last last) {
 Task<Result<>> H1Exchange::flush(H1Pieces pieces) {
   Result<> written = transport_.try_write(pieces);
   if (!written && written.error() == Errc::would_block) {
-    written = co_await transport_.write(pieces);
+    written = co_await transport_.write(pieces, timeouts.write);
   }
   if (!written) write_failure_ = written.error().code;
   co_return written;
@@ -313,8 +326,16 @@ void H1Exchange::reset(Errc why) noexcept {
   stop_waiting();
 }
 
+// A client that ends its side has left, unless it did so along with its request: some (nc -N, old
+// RPC clients) half-close the connection and wait for the answer. Over TLS nobody does; and who
+// has more requests on the way waits for their answers.
 bool H1Exchange::client_gone() const noexcept {
-  return transport_.stream().peer_gone() || transport_.stream().failure() != Errc::ok;
+  const net::ByteStream& stream = transport_.stream();
+  if (stream.peer_gone() || stream.failure() != Errc::ok) return true;
+  const std::int64_t ended_ms = stream.peer_ended_ms();
+  if (ended_ms == 0) return false;
+  if (connection.tls) return true;
+  return transport_.input.empty() && ended_ms > request_read_ms_ + half_close_time_max.count();
 }
 
 }  // namespace portero::http

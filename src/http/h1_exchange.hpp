@@ -24,6 +24,7 @@ class H1Exchange final : public Exchange {
  public:
   H1Exchange(H1Transport& transport, const ConnectionInfo& connection_info,
              const Service& service) noexcept;
+  ~H1Exchange() override;
 
   // Says that the head in `request` is complete.
   void begin() noexcept;
@@ -44,6 +45,7 @@ class H1Exchange final : public Exchange {
   Result<> encode_head(Response& response);
   BodyFraming announce(const Response& response) noexcept;
   bool decide_keep_alive(const Response& response) const noexcept;
+  H1Next give_up() noexcept;
   void add_to_output(Bytes piece, Last last);
   Task<Result<>> send_rest(Error error, Last last);
   Task<Result<>> send_large(Bytes piece, Last last);
@@ -61,11 +63,12 @@ class H1Exchange final : public Exchange {
 
   // The request's body.
   H1BodyDecoder decoder_;
+  std::int64_t request_read_ms_ = 0;  // when its head was complete, later its body
   bool continue_pending_ = false;
   bool waits_for_body_ = false;
   Errc read_failure_ = Errc::ok;
-  Milliseconds wait_left_;          // for the next progress_bytes_min of the body
-  std::size_t progress_bytes_ = 0;  // since wait_left_ was full
+  Milliseconds waited_{0};          // for progress_bytes_min of the body
+  std::size_t progress_bytes_ = 0;  // since waited_ was zero
 
   // The response.
   Response* response_ = nullptr;  // the handler's, until the last piece: its trailers come last

@@ -51,11 +51,11 @@ Result<> H1Transport::try_write(H1Pieces& pieces) {
   }
 }
 
-Task<Result<>> H1Transport::write(H1Pieces pieces) {
+Task<Result<>> H1Transport::write(H1Pieces pieces, Milliseconds patience) {
   for (;;) {
     const Result<> written = try_write(pieces);
     if (written || written.error() != Errc::would_block) co_return written;
-    write_deadline_.arm(timers_, timeouts_.write, Errc::timeout_write);
+    write_deadline_.arm(timers_, patience, Errc::timeout_write);
     co_await stream_.writable();
     write_deadline_.disarm();
   }

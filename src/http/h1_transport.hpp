@@ -72,8 +72,9 @@ class H1Transport {
   // Writes `output`, then the pieces, as far as the stream takes them; cuts off what was taken.
   // Errors: would_block when something is left, as ByteStream::try_write.
   Result<> try_write(H1Pieces& pieces);
-  // Writes all of it. Errors: timeout_write without progress, as ByteStream::try_write.
-  Task<Result<>> write(H1Pieces pieces);
+  // Writes all of it; `patience` is how long it may make no progress.
+  // Errors: timeout_write, as ByteStream::try_write.
+  Task<Result<>> write(H1Pieces pieces, Milliseconds patience);
 
   net::ByteStream& stream() noexcept { return stream_; }
   const Timeouts& timeouts() const noexcept { return timeouts_; }

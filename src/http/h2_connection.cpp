@@ -33,7 +33,8 @@ class H2Connection {
         idle_timer_(&on_idle_check, this),
         drain_timer_([](void* self) { static_cast<H2Connection*>(self)->session_.finish_drain(); },
                      this),
-        write_deadline_(context.stream) {}
+        write_deadline_(context.stream),
+        idle_time_(context.timeouts.idle) {}
 
   Task<> run();
 
@@ -45,6 +46,7 @@ class H2Connection {
   void start_ready();
   Task<> serve_stream(std::unique_ptr<H2Exchange> exchange);
   Task<> run_tunnel(std::unique_ptr<Session> session, std::unique_ptr<H2Stream> stream);
+  void set_idle_time(Milliseconds time);
   void on_stream_end();
 
   void flush();
@@ -74,10 +76,13 @@ class H2Connection {
   Timer idle_timer_;
   Timer drain_timer_;
   net::Deadline write_deadline_;
+  Milliseconds idle_time_;          // of the site that was asked last
+  bool refusing_ = false;           // the client has been told that it is sent away
+  bool answered_in_drain_ = false;  // the last answers may not have been read yet
 };
 
 Task<> H2Connection::run() {
-  idle_timer_.arm(context_.timers, context_.timeouts.idle);
+  idle_timer_.arm(context_.timers, idle_time_);
   head_timer_.arm(context_.timers, context_.timeouts.header);
   Result<> going_on;
   if (!input_.empty()) going_on = take_in();
@@ -150,7 +155,7 @@ void H2Connection::on_head_timeout(void* self) {
 // Re-armed only here, so that a request costs no timer.
 void H2Connection::on_idle_check(void* self) {
   auto* const connection = static_cast<H2Connection*>(self);
-  const Milliseconds idle_max = connection->context_.timeouts.idle;
+  const Milliseconds idle_max = connection->idle_time_;
   const Milliseconds idle(coarse_clock().monotonic_ms - connection->last_stream_ms_);
   if (connection->serving_ != 0) {
     connection->idle_timer_.arm(connection->context_.timers, idle_max);
@@ -186,6 +191,7 @@ Task<> H2Connection::serve_stream(std::unique_ptr<H2Exchange> exchange) {
     co_await exchange->refuse();
   } else {
     co_await context_.service.serve(*exchange);
+    set_idle_time(exchange->timeouts.idle);
   }
   co_await exchange->finish();
   std::unique_ptr<Session> session = std::move(exchange->takeover);
@@ -206,10 +212,17 @@ Task<> H2Connection::run_tunnel(std::unique_ptr<Session> session,
   while (!stream->output_done()) co_await stream->writable();
 }
 
+void H2Connection::set_idle_time(Milliseconds time) {
+  if (time == idle_time_) return;
+  idle_time_ = time;
+  if (idle_timer_.armed()) idle_timer_.arm(context_.timers, time);
+}
+
 void H2Connection::on_stream_end() {
   PORTERO_ASSERT(serving_ > 0);
   --serving_;
   last_stream_ms_ = coarse_clock().monotonic_ms;
+  answered_in_drain_ = answered_in_drain_ || session_.draining();
   stream_ended_.signal();
 }
 
@@ -242,7 +255,7 @@ Errc H2Connection::write_output() {
     const Result<std::size_t> written = context_.stream.try_write(parts);
     if (!written) return written.error().code;
     output_.consume(*written);
-    if (writing_)
+    if (writing_ && !refusing_)
       write_deadline_.arm(context_.timers, context_.timeouts.write, Errc::timeout_write);
   }
 }
@@ -271,6 +284,11 @@ Task<> H2Connection::close(Errc why) {
   flush_.cancel();
   if (client_left) write_failure_ = why;
   flush();
+  // A client that is sent away is not waited for as one that reads an answer is.
+  refusing_ = why == Errc::flood || why == Errc::http2_protocol;
+  if (writing_ && refusing_) {
+    write_deadline_.arm(context_.timers, lingering_time_max, Errc::timeout_write);
+  }
   while (writing_) {
     if (client_left) context_.stream.cancel(why);
     co_await written_;
@@ -282,8 +300,11 @@ Task<> H2Connection::close(Errc why) {
   flush_.cancel();
 }
 
+// A client that has been told to go closes the connection when it has read its last answer; ending
+// our side earlier makes some (node, for one) drop what they have not read.
 Task<> H2Connection::linger() {
-  context_.stream.shutdown_write();
+  const bool client_closes = answered_in_drain_;
+  if (!client_closes) context_.stream.shutdown_write();
   net::Deadline deadline(context_.stream);
   deadline.arm(context_.timers, lingering_time_max, Errc::timeout_idle);
   for (std::size_t discarded = 0; discarded < lingering_bytes_max;) {
@@ -298,6 +319,7 @@ Task<> H2Connection::linger() {
       break;
     }
   }
+  if (client_closes) context_.stream.shutdown_write();
 }
 
 }  // namespace

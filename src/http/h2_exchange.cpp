@@ -1,5 +1,7 @@
 #include "http/h2_exchange.hpp"
 
+#include <algorithm>
+
 #include "base/assert.hpp"
 #include "base/clock.hpp"
 #include "base/log.hpp"
@@ -20,12 +22,11 @@ constexpr std::string_view server_name = "portero";
 }  // namespace
 
 H2Exchange::H2Exchange(std::unique_ptr<H2Stream> stream, const H2Context& context) noexcept
-    : Exchange(context.info),
+    : Exchange(context.info, context.timeouts),
       context_(context),
       stream_(std::move(stream)),
       reader_(request, arena),
-      read_timer_(&on_read_timeout, this),
-      wait_left_(context.timeouts.body) {
+      read_timer_(&on_read_timeout, this) {
   stream_->set_exchange(this);
   started_ms = coarse_clock().monotonic_ms;
   request.client_ip = connection.peer;
@@ -103,7 +104,7 @@ Task<Result<Bytes>> H2Exchange::read_body() {
       progress_bytes_ += piece->size();
       if (progress_bytes_ >= progress_bytes_min) {
         progress_bytes_ = 0;
-        wait_left_ = context_.timeouts.body;
+        waited_ = Milliseconds(0);
       }
       co_return *piece;
     }
@@ -117,10 +118,10 @@ Task<Result<>> H2Exchange::wait_for_input() {
   if (continue_pending_) send_continue();
   if (!read_timed_out_) {
     const std::int64_t waits_since = coarse_clock().monotonic_ms;
-    read_timer_.arm(context_.timers, wait_left_);
+    read_timer_.arm(context_.timers, std::max(timeouts.body - waited_, Milliseconds(0)));
     co_await stream_->readable();
     read_timer_.disarm();
-    wait_left_ -= Milliseconds(coarse_clock().monotonic_ms - waits_since);
+    waited_ += Milliseconds(coarse_clock().monotonic_ms - waits_since);
   }
   if (read_timed_out_) co_return Errc::timeout_body;
   co_return Result<>();

@@ -64,8 +64,8 @@ class H2Exchange final : public Exchange, public FromFramePool {
   bool continue_pending_ = false;
   bool read_timed_out_ = false;
   Timer read_timer_;
-  Milliseconds wait_left_;          // for the next progress_bytes_min of the body
-  std::size_t progress_bytes_ = 0;  // since wait_left_ was full
+  Milliseconds waited_{0};          // for progress_bytes_min of the body
+  std::size_t progress_bytes_ = 0;  // since waited_ was zero
 
   // The response.
   Response* response_ = nullptr;  // the handler's, until the last piece: its trailers come last

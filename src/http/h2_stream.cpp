@@ -124,11 +124,13 @@ void H2Stream::fail(Errc why) {
   output_.release();
   signal_readable();
   signal_writable();
+  if (exchange_ != nullptr && exchange_->client_watch != nullptr) exchange_->client_watch->signal();
 }
 
 void H2Stream::watch_output() {
   written_since_watch_ = 0;
-  write_timer_.arm(session_.timers(), session_.timeouts().write);
+  const Timeouts& timeouts = exchange_ == nullptr ? session_.timeouts() : exchange_->timeouts;
+  write_timer_.arm(session_.timers(), timeouts.write);
 }
 
 void H2Stream::on_write_timeout(void* self) {

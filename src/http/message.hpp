@@ -49,10 +49,10 @@ struct Request {
   std::string_view scheme;     // "http" or "https": of the connection, not what the client claims
   std::string_view authority;  // as sent: "Example.com:8443"
   std::string_view host;       // lower case, without the port
-  std::string_view target;     // path and query as sent, always starting "/" (or "*")
-  std::string_view path;       // decoded once, dot segments resolved: match, log and serve this
+  std::string_view target;     // path and query to pass on, always starting "/" (or "*")
+  std::string_view path;       // decoded, dots resolved, slashes merged: match and serve this
   std::string_view raw_path;   // the path part of target, not decoded
-  std::string_view original_target;  // what target was before a route rewrote it; else ""
+  std::string_view original_target;  // what the client sent, where target has changed; else ""
   std::string_view query;            // after "?", not decoded
   std::string_view protocol;         // :protocol of an extended CONNECT (RFC 8441), else ""
   HeaderList headers;
@@ -82,8 +82,11 @@ struct Response {
 };
 
 // Splits target into path and query, decodes and normalises the path into `arena`: decodes %xx
-// once, refuses control bytes and NUL, resolves "." and ".." (above the root: refused), keeps empty
-// segments. Also fills `host` from `authority` (lower case, port and trailing dot removed).
+// once, refuses control bytes and NUL, resolves "." and ".." (above the root: refused), merges
+// slashes in a row. A target with dot segments, or with two slashes at its start, is replaced by
+// the encoded form of the path, so that nobody behind can take it for another; every other one
+// stays as it was sent. Also fills `host` from `authority` (lower case, port and trailing dot
+// removed).
 // Errors: bad_request, bad_host. Source: RFC 3986 §5.2.4 and §6.2.2, RFC 9112 §3.2.
 enum class TargetCheck : std::uint8_t { ok, bad_target, bad_host };
 TargetCheck normalise_target(Request& request, Arena& arena);

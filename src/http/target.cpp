@@ -1,5 +1,7 @@
 // normalise_target (message.hpp): the one place where a request target is decoded. What comes out
-// is what is matched, logged and served; an encoded slash has become a slash by then, everywhere.
+// is what is matched, logged and served; an encoded slash has become a slash by then, everywhere,
+// and slashes in a row have become one. A target that an upstream could understand differently
+// (dot segments, a double slash at its start) is written anew from what was decided on.
 #include "http/target.hpp"
 
 #include <cstring>
@@ -38,9 +40,15 @@ char* decode(std::string_view from, char* to) noexcept {
   return to;
 }
 
-// Resolves "." and ".." of a path that starts with '/', in place. Empty segments are kept.
-// Returns the new end, or nullptr when ".." leaves the root. Source: RFC 3986 §5.2.4.
-char* resolve_dots(char* const path, const char* const path_end) noexcept {
+struct Resolved {
+  char* end = nullptr;  // nullptr: ".." leaves the root
+  bool had_dots = false;
+};
+
+// Resolves "." and ".." of a path that starts with '/' and merges slashes in a row, in place.
+// Source: RFC 3986 §5.2.4.
+Resolved resolve_segments(char* const path, const char* const path_end) noexcept {
+  Resolved resolved;
   char* out = path;  // what is before it is resolved; never ends with a slash of its own
   for (const char* in = path; in < path_end;) {
     const auto* slash = static_cast<const char*>(
@@ -49,20 +57,48 @@ char* resolve_dots(char* const path, const char* const path_end) noexcept {
     const std::string_view segment(in + 1, static_cast<std::size_t>(end - in - 1));
     const bool is_last = slash == nullptr;
     if (segment == "." || segment == "..") {
+      resolved.had_dots = true;
       if (segment == "..") {
-        if (out == path) return nullptr;
+        if (out == path) return {nullptr, true};
         do --out;
         while (*out != '/');
       }
       if (is_last) *out++ = '/';
-    } else {
+    } else if (!segment.empty() || is_last) {
       const auto bytes = static_cast<std::size_t>(end - in);
       std::memmove(out, in, bytes);
       out += bytes;
     }
     in = end;
   }
-  return out;
+  resolved.end = out;
+  return resolved;
+}
+
+// Encodes a decoded path so that it means the same again. Source: RFC 3986 §3.3.
+std::string_view encoded(std::string_view path, Arena& arena) {
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  constexpr std::string_view kept = "/!$&'()*+,;=:@";
+  char* const text = arena.allocate_array<char>(3 * path.size());
+  char* to = text;
+  for (const char c : path) {
+    if (is_char_of(c, char_class::host) || kept.find(c) != std::string_view::npos) {
+      *to++ = c;
+      continue;
+    }
+    const auto byte = static_cast<unsigned char>(c);
+    for (const char part : {'%', digits[byte >> 4], digits[byte & 15]}) *to++ = part;
+  }
+  return {text, static_cast<std::size_t>(to - text)};
+}
+
+// Makes the path that was decided on the one that is sent.
+void rewrite_target(Request& request, Arena& arena) {
+  if (request.original_target.empty()) request.original_target = request.target;
+  const bool has_query = request.raw_path.size() < request.target.size();
+  request.raw_path = encoded(request.path, arena);
+  request.target =
+      has_query ? arena.concat(request.raw_path, "?", request.query) : request.raw_path;
 }
 
 enum class PathForm : std::uint8_t { plain, needs_work, bad };
@@ -75,7 +111,8 @@ PathForm inspect(std::string_view target, std::size_t& path_bytes) noexcept {
     const char c = target[i];
     if (is_char_of(c, char_class::plain)) continue;
     if (!is_char_of(c, char_class::target)) return PathForm::bad;
-    if (c == '%' || (c == '.' && target[i - 1] == '/')) form = PathForm::needs_work;
+    const bool follows_slash = i != 0 && target[i - 1] == '/';
+    if (c == '%' || (follows_slash && (c == '.' || c == '/'))) form = PathForm::needs_work;
   }
   path_bytes = i;
   return all_chars_of(target.substr(i), char_class::target) ? form : PathForm::bad;
@@ -99,9 +136,11 @@ bool normalise_path(Request& request, Arena& arena) {
   char* const path = arena.allocate_array<char>(path_bytes);
   const char* const decoded_end = decode(request.raw_path, path);
   if (decoded_end == nullptr) return false;
-  const char* const end = resolve_dots(path, decoded_end);
-  if (end == nullptr) return false;
-  request.path = {path, static_cast<std::size_t>(end - path)};
+  const bool starts_twice = decoded_end - path > 1 && path[1] == '/';
+  const Resolved resolved = resolve_segments(path, decoded_end);
+  if (resolved.end == nullptr) return false;
+  request.path = {path, static_cast<std::size_t>(resolved.end - path)};
+  if (resolved.had_dots || starts_twice) rewrite_target(request, arena);
   return true;
 }
 

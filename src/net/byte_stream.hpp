@@ -12,9 +12,11 @@
 // Thread: one worker. At most one coroutine waits per direction.
 #pragma once
 
+#include <algorithm>
 #include <span>
 
 #include "base/bytes.hpp"
+#include "base/clock.hpp"
 #include "base/result.hpp"
 #include "base/run_queue.hpp"
 #include "base/task.hpp"
@@ -49,14 +51,40 @@ class ByteStream {
     if (failure_ == Errc::ok) failure_ = why;
     readable_.signal();
     writable_.signal();
+    signal_watch();
   }
   // What cancel() was called with first; ok if it was not.
   Errc failure() const noexcept { return failure_; }
 
+  // When the peer ended its sending side (its FIN was reported, whether or not it has been read);
+  // 0 = it has not. Units: ms of the coarse clock.
+  std::int64_t peer_ended_ms() const noexcept { return peer_ended_ms_; }
+  // Signals the point in `slot`, if there is one, when the peer ends its side, is gone, or the
+  // stream is cancelled: for somebody who waits elsewhere and works for that peer. One slot at a
+  // time; nullptr = none. The slot outlives its registration.
+  void watch_peer(WaitPoint* const* slot) noexcept { peer_watch_ = slot; }
+  // The stream's end becomes a reset: for a transfer that would look complete if it ended orderly.
+  void reset_at_end() noexcept { reset_at_end_ = true; }
+
+ protected:
+  void note_peer_end() noexcept {
+    if (peer_ended_ms_ == 0) peer_ended_ms_ = std::max<std::int64_t>(1, now_ms());
+    signal_watch();
+  }
+  bool is_reset_at_end() const noexcept { return reset_at_end_; }
+
  private:
+  static std::int64_t now_ms() noexcept { return coarse_clock().monotonic_ms; }
+  void signal_watch() noexcept {
+    if (peer_watch_ != nullptr && *peer_watch_ != nullptr) (*peer_watch_)->signal();
+  }
+
   WaitPoint readable_;
   WaitPoint writable_;
+  WaitPoint* const* peer_watch_ = nullptr;
+  std::int64_t peer_ended_ms_ = 0;
   Errc failure_ = Errc::ok;
+  bool reset_at_end_ = false;
 };
 
 // Reads at least one byte; 0 at the end. Errors: as try_read, without would_block.

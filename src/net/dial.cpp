@@ -83,6 +83,16 @@ std::string SocketAddress::to_string() const {
   return host + ":" + std::to_string(port());
 }
 
+namespace {
+
+// While connecting, the kernel's own patience is a connect timeout like ours.
+Error connect_error(int os_error) noexcept {
+  if (os_error == ETIMEDOUT) return {Errc::timeout_connect, os_error};
+  return error_from_errno(os_error);
+}
+
+}  // namespace
+
 Task<Result<std::unique_ptr<TcpStream>>> dial(Loop& loop, SocketAddress address,
                                               Milliseconds timeout) {
   Fd socket(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
@@ -97,7 +107,7 @@ Task<Result<std::unique_ptr<TcpStream>>> dial(Loop& loop, SocketAddress address,
   const int connect_errno = connected == 0 ? 0 : errno;
   // EAGAIN from a unix socket means that its backlog is full, not that it will connect later.
   if (connect_errno == EAGAIN) co_return Error(Errc::connection_refused, EAGAIN);
-  if (connect_errno != 0 && connect_errno != EINPROGRESS) co_return error_from_errno(connect_errno);
+  if (connect_errno != 0 && connect_errno != EINPROGRESS) co_return connect_error(connect_errno);
 
   auto stream = std::make_unique<TcpStream>(loop, std::move(socket));
   if (connect_errno == EINPROGRESS) {
@@ -108,7 +118,7 @@ Task<Result<std::unique_ptr<TcpStream>>> dial(Loop& loop, SocketAddress address,
     int status = 0;
     socklen_t size = sizeof status;
     ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &status, &size);
-    if (status != 0) co_return error_from_errno(status);
+    if (status != 0) co_return connect_error(status);
   }
   co_return std::move(stream);
 }

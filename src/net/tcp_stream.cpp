@@ -22,6 +22,12 @@ TcpStream::TcpStream(Loop& loop, Fd socket) : socket_(std::move(socket)) {
   if (!loop.watch(socket_.get(), *this)) cancel(Errc::too_many_descriptors);
 }
 
+TcpStream::~TcpStream() {
+  if (!is_reset_at_end() || !socket_.is_open()) return;
+  const linger at_once{1, 0};
+  ::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
 Result<std::size_t> TcpStream::try_read(MutableBytes into) {
   if (failure() != Errc::ok) return failure();
   if (!maybe_readable_) return Errc::would_block;
@@ -66,7 +72,10 @@ void TcpStream::shutdown_write() noexcept { ::shutdown(socket_.get(), SHUT_WR); 
 
 void TcpStream::on_ready(std::uint32_t epoll_events) noexcept {
   if ((epoll_events & (EPOLLERR | EPOLLHUP)) != 0) peer_gone_ = true;
-  if ((epoll_events & (EPOLLRDHUP | EPOLLERR | EPOLLHUP)) != 0) peer_closed_ = true;
+  if ((epoll_events & (EPOLLRDHUP | EPOLLERR | EPOLLHUP)) != 0) {
+    peer_closed_ = true;
+    note_peer_end();
+  }
   if ((epoll_events & (EPOLLIN | EPOLLRDHUP | EPOLLERR | EPOLLHUP)) != 0) {
     maybe_readable_ = true;
     readable().signal();

@@ -15,7 +15,7 @@ class TcpStream final : public ByteStream, private IoWatch {
  public:
   // Takes a non-blocking connected (or connecting) socket and registers it.
   TcpStream(Loop& loop, Fd socket);
-  ~TcpStream() override = default;
+  ~TcpStream() override;
 
   Result<std::size_t> try_read(MutableBytes into) override;
   Result<std::size_t> try_write(std::span<const Bytes> parts) override;

@@ -77,13 +77,20 @@ const char* last_reason() noexcept {
   return reason == nullptr ? "" : reason;
 }
 
-// Runs a handshake to its end. `stream` is owned by the caller's frame.
+// Runs a handshake to its end. `stream` is owned by the caller's frame; it waits in the stream
+// below, which those who may end the handshake know.
 Task<Result<>> finish_handshake(TlsStream& stream) {
   for (;;) {
     const Result<> step = stream.advance_handshake();
     if (step || step.error().code != Errc::would_block) co_return step;
-    co_await stream.readable();
+    co_await stream.tcp().readable();
   }
+}
+
+void log_refusal(const AcceptOptions& options, Error error, std::string_view reason) {
+  if (!log::enabled(LogLevel::debug)) return;
+  log::debug("tls.handshake_failed", log::kv("client", options.client.to_string()),
+             log::kv("error", error), log::kv("reason", reason));
 }
 
 }  // namespace
@@ -102,11 +109,13 @@ TlsStream::TlsStream(std::unique_ptr<TcpStream> tcp, TlsSession session, TimerWh
 
 TlsStream::~TlsStream() {
   wire_.tcp().set_follower(nullptr);
+  if (is_reset_at_end()) wire_.tcp().reset_at_end();
   // Without this OpenSSL would void the ticket of a session that ends without close_notify.
   if (broken_.code == Errc::ok) {
     SSL_set_shutdown(session_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
   }
-  const bool orderly = shut_down_ && failure() == Errc::ok && wire_.failure().code == Errc::ok;
+  const bool orderly =
+      shut_down_ && !is_reset_at_end() && failure() == Errc::ok && wire_.failure().code == Errc::ok;
   if (orderly && wire_.anything_unsent()) {
     spawn(drain(wire_.take_tcp(), wire_.take_unsent(), timers_));
   }
@@ -216,6 +225,7 @@ void TlsStream::on_ready(std::uint32_t epoll_events) noexcept {
     writable().signal();
   }
   if ((epoll_events & (EPOLLIN | EPOLLRDHUP | EPOLLERR | EPOLLHUP)) != 0) readable().signal();
+  if ((epoll_events & (EPOLLRDHUP | EPOLLERR | EPOLLHUP)) != 0) note_peer_end();
 }
 
 std::string_view TlsStream::protocol() const noexcept {
@@ -240,23 +250,24 @@ std::string_view TlsStream::cipher() const noexcept {
 bool TlsStream::resumed() const noexcept { return SSL_session_reused(session_.get()) == 1; }
 
 Task<Result<std::unique_ptr<TlsStream>>> accept_tls(std::unique_ptr<TcpStream> tcp,
-                                                    ServerContext& context, TimerWheel& timers,
-                                                    Milliseconds timeout) {
-  const std::int64_t deadline_ms = coarse_clock().monotonic_ms + timeout.count();
+                                                    ServerContext& context, AcceptOptions options) {
+  const std::int64_t deadline_ms = coarse_clock().monotonic_ms + options.timeout.count();
   {
     Deadline deadline(*tcp);
-    deadline.arm(timers, timeout, Errc::timeout_handshake);
+    deadline.arm(options.timers, options.timeout, Errc::timeout_handshake);
     co_await tcp->readable();
   }
-  if (tcp->failure() != Errc::ok) co_return tcp->failure();
+  if (tcp->failure() != Errc::ok) {
+    log_refusal(options, tcp->failure(), "nothing was sent");
+    co_return tcp->failure();
+  }
   const std::int64_t left_ms = std::max<std::int64_t>(deadline_ms - coarse_clock().monotonic_ms, 0);
-  auto stream = std::make_unique<TlsStream>(std::move(tcp), context.make_session(), timers);
-  Deadline deadline(*stream);
-  deadline.arm(timers, Milliseconds(left_ms), Errc::timeout_handshake);
+  auto stream = std::make_unique<TlsStream>(std::move(tcp), context.make_session(), options.timers);
+  Deadline deadline(stream->tcp());
+  deadline.arm(options.timers, Milliseconds(left_ms), Errc::timeout_handshake);
   const Result<> done = co_await finish_handshake(*stream);
   if (!done) {
-    log::debug("tls.handshake_failed", log::kv("error", done.error()),
-               log::kv("reason", stream->failure_text()));
+    log_refusal(options, done.error(), stream->failure_text());
     co_return done.error();
   }
   co_return std::move(stream);
@@ -268,7 +279,7 @@ Task<Result<std::unique_ptr<TlsStream>>> connect_tls(std::unique_ptr<TcpStream> 
                                                      Milliseconds timeout) {
   auto stream =
       std::make_unique<TlsStream>(std::move(tcp), context.make_session(server_name), timers);
-  Deadline deadline(*stream);
+  Deadline deadline(stream->tcp());
   deadline.arm(timers, timeout, Errc::timeout_connect);
   const Result<> done = co_await finish_handshake(*stream);
   if (!done) {

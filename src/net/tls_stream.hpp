@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/ip_address.hpp"
 #include "net/tcp_stream.hpp"
 #include "net/tls_context.hpp"
 #include "net/tls_wire.hpp"
@@ -57,12 +58,18 @@ class TlsStream final : public ByteStream, private IoWatch {
   bool hold_until_write_ = false;  // a ticket waits for company
 };
 
+// How a handshake is accepted.
+struct AcceptOptions {
+  TimerWheel& timers;
+  Milliseconds timeout;  // from the connection to the end of the handshake
+  IpAddress client{};    // for the log
+};
+
 // Accepts a handshake. The session is made when the client's first bytes have come, so a client
-// that connects and stays silent costs a socket. Errors: timeout_handshake, tls_handshake,
-// end_of_stream, connection_reset.
+// that connects and stays silent costs a socket. A failure is logged here. Errors:
+// timeout_handshake, tls_handshake, end_of_stream, connection_reset.
 Task<Result<std::unique_ptr<TlsStream>>> accept_tls(std::unique_ptr<TcpStream> tcp,
-                                                    ServerContext& context, TimerWheel& timers,
-                                                    Milliseconds timeout);
+                                                    ServerContext& context, AcceptOptions options);
 
 // Connects to a server that must prove to be `server_name`. Errors: timeout_connect,
 // tls_certificate, tls_handshake, end_of_stream, connection_reset.

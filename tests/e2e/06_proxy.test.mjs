@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 
-import { backend, portero, temporaryFolder } from './harness.mjs';
+import { backend, h2request, portero, temporaryFolder } from './harness.mjs';
 import { selfSigned } from './lib/certificates.mjs';
 
 test('proxy: what a backend is told', async (t) => {
@@ -28,9 +28,10 @@ sites:
   };
 
   await t.test('method, target, Host and body as they came', async () => {
-    const seen = await echo('/a%20b/../c?d=%2F&e', { method: 'PUT', body: 'body' });
+    const target = '/a%20b/%63//x%2Fy?d=%2F&e=/../';
+    const seen = await echo(target, { method: 'PUT', body: 'body' });
     assert.equal(seen.method, 'PUT');
-    assert.equal(seen.url, '/a%20b/../c?d=%2F&e');
+    assert.equal(seen.url, target);
     assert.equal(seen.headers.host, 'localhost');
     assert.equal(seen.body, 'body');
   });
@@ -111,21 +112,55 @@ sites:
   assert.deepEqual([redirect.status, redirect.headers.location], [307, '/new/only']);
 });
 
-test('proxy: an encoded path cannot get around a match', async (t) => {
-  const upstream = await backend(t, (request, response) => response.end('open'));
+test('proxy: no spelling of a path gets around a match', async (t) => {
+  const upstream = await backend(t, (request, response) => response.end(request.url));
   const edge = await portero(t, `
 sites:
-  http://localhost:
+  localhost: &site
     routes:
       - match: /admin/*
         respond: {status: 403, body: closed}
-      - proxy: ${upstream.address}
+      - match: [/public/*, /img//x/*]
+        proxy: ${upstream.address}
+      - respond: {status: 404, body: none}
+  http://localhost: *site
 `);
-  for (const target of ['/admin/x', '/%61dmin/x', '/admin/%2e/x', '/a/../admin/x',
-                        '/./admin/x', '/admin%2Fx', '/x/%2e%2e/admin/x']) {
-    const { status } = await edge.get(target, { tls: false });
-    assert.ok([400, 403, 404].includes(status), `${target}: ${status}`);
-  }
+  const session = await edge.h2();
+  const both = async (target) => {
+    const first = await edge.get(target, { tls: false });
+    const second = await h2request(session, { ':path': target });
+    assert.deepEqual([second.status, second.text], [first.status, first.text], target);
+    return first;
+  };
+  await t.test('a rule that closes a path closes every spelling of it', async () => {
+    for (const target of [
+      '/admin/x', '/%61dmin/x', '//admin/x', '///admin//x', '/admin//', '/%2Fadmin/x', '/admin%2Fx',
+      '/admin/%2e/x', '/./admin/x', '/.//admin/x', '/a/../admin/x', '/a//../admin/x',
+      '/x/%2e%2e/admin/x', '/x%2F..%2Fadmin/x', '/public/../admin/x', '/public/..%2fadmin/x',
+      '/public%2F..%2F..%2Fadmin/x',
+    ]) {
+      const { status } = await both(target);
+      assert.ok([400, 403].includes(status), `${target}: ${status}`);
+    }
+    assert.equal((await both('/Admin/x')).status, 404, 'paths have case');
+  });
+  await t.test('a rule that opens a path sends no other', async () => {
+    const sent = {
+      '/public/x': '/public/x',
+      '/public/%78?q=/../': '/public/%78?q=/../',
+      '/public//x': '/public//x',
+      '/public/a%2Fb': '/public/a%2Fb',
+      '//public/x?q': '/public/x?q',
+      '/%2Fpublic/x': '/public/x',
+      '/admin/../public/x': '/public/x',
+      '/admin%2F..%2Fpublic/a%20b': '/public/a%20b',
+      '/public/./%2e%2e/public/%25': '/public/%25',
+      '/img/x/1': '/img/x/1',
+    };
+    for (const [target, url] of Object.entries(sent)) {
+      assert.deepEqual((await both(target)).text, url, target);
+    }
+  });
 });
 
 test('proxy: unix sockets and https backends', async (t) => {

@@ -78,6 +78,9 @@ sites:
   };
   assert.match(await explain('https://a.test/api/users'), /127\.0\.0\.1:8000/);
   assert.match(await explain('https://a.test/api/users'), /line 6/);
+  assert.match(await explain('wss://a.test/app/app-key'), /hub/);
+  assert.match(await explain('WSS://a.test/api/users'), /127\.0\.0\.1:8000/);
+  assert.match(await explain('ws://a.test/api'), /308/);
   assert.match(await explain('https://a.test/up'), /respond/);
   assert.match(await explain('https://a.test/none'), /404/);
   assert.match(await explain('https://b.test/'), /no site/);

@@ -46,7 +46,7 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   if (normalise_target(request, exchange.arena) != http::TargetCheck::ok) return 0;
   request.headers.add("Cookie", "a=1; b=\"2\"");
 
-  (void)proxy::placeholder_problem(text);
+  (void)find_placeholders(text);
   const proxy::Template made(text);
   if (http::is_field_value(text)) {
     require(http::is_field_value(made.expand(exchange, proxy::Place::field)));

@@ -1,5 +1,5 @@
-// Request targets and hosts: what was accepted holds no control byte and no dot segment, and
-// decoding it a second time changes nothing.
+// Request targets and hosts: what was accepted holds no control byte, dot segment or empty segment,
+// decoding it a second time changes nothing, and what is sent means the same.
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -20,6 +20,7 @@ void check_path(std::string_view path) {
     rest.remove_prefix(1);
     const std::string_view segment = rest.substr(0, rest.find('/'));
     PORTERO_ASSERT(segment != "." && segment != "..");
+    PORTERO_ASSERT(!segment.empty() || rest.empty());
     rest.remove_prefix(segment.size());
   }
 }
@@ -45,6 +46,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     again.target = escaped;
     PORTERO_ASSERT(normalise_target(again, arena) == TargetCheck::ok);
     PORTERO_ASSERT(again.path == request.path);
+    // Whoever gets what is sent decides as we did.
+    Request sent(arena);
+    sent.target = request.target;
+    PORTERO_ASSERT(normalise_target(sent, arena) == TargetCheck::ok);
+    PORTERO_ASSERT(sent.path == request.path && sent.query == request.query);
   }
   if (check == TargetCheck::ok) {
     PORTERO_ASSERT(request.host.empty() == request.authority.empty());

@@ -112,6 +112,7 @@ class Dump {
       add("key", site.tls.key, std::string_view());
       if (site.log.on) line(fmt::format("log: \"{}\" {}", site.log.file, site.log.format));
       add("trusted_proxies", fmt::format("{}", site.trusted_proxies), "[]");
+      add_timeouts(site.timeouts);
       if (site.hub) line("hub: " + show(*site.hub));
       for (const Route& route : site.routes) add_route(route);
     });

@@ -25,12 +25,14 @@ class FakeStream final : public ByteStream {
   void end() {
     ended_ = true;
     readable().signal();
+    note_peer_end();
   }
   // The peer resets the connection.
   void break_off() {
     gone_ = true;
     readable().signal();
     writable().signal();
+    note_peer_end();
   }
   // From now on the peer takes `bytes` more, then nothing until it is called again.
   void limit_writes(std::size_t bytes) {

@@ -63,7 +63,8 @@ TEST_CASE("h2_request: fills the request") {
   CHECK(read.request.scheme == "https");
   CHECK(read.request.authority == "Example.com:8443");
   CHECK(read.request.host == "example.com");
-  CHECK(read.request.target == "/a%20b/../c?d=e");
+  CHECK(read.request.target == "/c?d=e");
+  CHECK(read.request.original_target == "/a%20b/../c?d=e");
   CHECK(read.request.path == "/c");
   CHECK(read.request.query == "d=e");
   CHECK(read.request.body == BodyKind::none);

@@ -52,10 +52,13 @@ TEST_CASE("message: a path is decoded once and its dot segments are resolved") {
       {"/a/%2e%2E/b", "/b", ""},
       {"/a%2f..", "/", ""},
       {"/a%2F%2e%2e%2fb", "/b", ""},
-      {"//a//b/", "//a//b/", ""},
-      {"/a//..", "/a/", ""},
-      {"/a//../b", "/a/b", ""},
-      {"//..", "/", ""},
+      {"//a//b/", "/a/b/", ""},
+      {"/a//..", "/", ""},
+      {"/a//../b", "/b", ""},
+      {"/a%2F%2Fb", "/a/b", ""},
+      {"/%2Fa", "/a", ""},
+      {"/a///", "/a/", ""},
+      {"//", "/", ""},
       {"/...", "/...", ""},
       {"/..a", "/..a", ""},
       {"/.well-known/x", "/.well-known/x", ""},
@@ -69,6 +72,44 @@ TEST_CASE("message: a path is decoded once and its dot segments are resolved") {
     CHECK(result.check == TargetCheck::ok);
     CHECK(result.request.path == one.path);
     CHECK(result.request.query == one.query);
+  }
+}
+
+TEST_CASE("message: a target that could be taken for another path is sent in its normal form") {
+  struct Case {
+    std::string_view target;
+    std::string_view sent;
+  };
+  const Case cases[] = {
+      {"/a/../b?c=/../d", "/b?c=/../d"},
+      {"/a/../b?", "/b?"},
+      {"/./admin", "/admin"},
+      {"/a%2f..%2fb", "/b"},
+      {"/%2e%2E/../a", ""},
+      {"//..", ""},
+      {"//admin/x", "/admin/x"},
+      {"/%2Fadmin/x", "/admin/x"},
+      {"//x/..", "/"},
+      {"/a%20b%22%5C%C3%A9/./c%3Fd", "/a%20b%22%5C%C3%A9/c%3Fd"},
+      // What others may rely on stays: encoded slashes, slashes in a row further on.
+      {"/group%2Fproject", "/group%2Fproject"},
+      {"/plain/https://a.test/x", "/plain/https://a.test/x"},
+      {"/%61?%2e%2e/", "/%61?%2e%2e/"},
+      {"/.well-known/x", "/.well-known/x"},
+  };
+  for (const Case& one : cases) {
+    CAPTURE(one.target);
+    const Normalised result(one.target);
+    if (one.sent.empty()) {
+      CHECK(result.check == TargetCheck::bad_target);
+      continue;
+    }
+    CHECK(result.request.target == one.sent);
+    CHECK(result.request.target.starts_with(result.request.raw_path));
+    const bool changed = one.sent != one.target;
+    CHECK(result.request.original_target == (changed ? one.target : std::string_view()));
+    // Whoever reads what is sent decides as we did.
+    CHECK(Normalised(result.request.target).request.path == result.request.path);
   }
 }
 

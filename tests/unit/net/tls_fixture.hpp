@@ -59,7 +59,7 @@ inline std::unique_ptr<ClientContext> make_client(std::vector<std::string> proto
 
 inline Task<> accept_into(std::unique_ptr<TcpStream> tcp, ServerContext& context, Loop& loop,
                           Handshake& out) {
-  out = co_await accept_tls(std::move(tcp), context, loop.timers(), handshake_time);
+  out = co_await accept_tls(std::move(tcp), context, {loop.timers(), handshake_time});
 }
 
 inline Task<> connect_into(std::unique_ptr<TcpStream> tcp, ClientContext& context, std::string name,

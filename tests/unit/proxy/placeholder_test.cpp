@@ -92,13 +92,6 @@ TEST_CASE("placeholder: long values grow the text in one pass") {
   CHECK(expand("{header.X-Long}-{header.X-Long}", exchange) == value + "-" + value);
 }
 
-TEST_CASE("placeholder: names the one that is not known") {
-  CHECK_FALSE(placeholder_problem("{path} {header.X} {\"a\": 1} {}"));
-  CHECK(placeholder_problem("/{pth}") == "{pth} is not a placeholder");
-  CHECK(placeholder_problem("{header.}") == "{header.} is not a placeholder");
-  CHECK(placeholder_names().size() >= 12);
-}
-
 TEST_CASE("placeholder: a text without any is given back as it is") {
   FakeExchange exchange("GET", "/", "a");
   const Template made("plain");
