@@ -69,7 +69,8 @@ class HubShard {
   // Sends Close 4200 to every socket, spread evenly over `spread`; new ones are refused with 4100.
   // It is over when open_sockets() is 0.
   void begin_drain(Milliseconds spread);
-  // Cuts every socket that is left, without a word, and ends queries with what has been answered.
+  // Cuts every socket that is left, without a word, and ends queries, also later ones, with what
+  // has been answered.
   void abort_all();
   // Sockets here whose session has not ended, greeted or not.
   std::size_t open_sockets() const noexcept { return sockets_.size(); }
@@ -181,6 +182,7 @@ class HubShard {
   std::vector<HubMessage> mail_;
   std::vector<SocketRef> read_on_;
   std::unordered_map<std::uint32_t, Gathering*> gatherings_;
+  bool aborted_ = false;
   std::uint32_t next_ticket_ = 1;
   Timer sweep_timer_;
   Drain drain_;

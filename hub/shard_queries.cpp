@@ -42,14 +42,14 @@ Task<Answer> HubShard::ask(std::vector<std::uint32_t> workers, Question question
       post(worker, std::move(copy));
     }
   }
-  while (gathering.missing > 0) co_await gathering.complete;
+  while (gathering.missing > 0 && !aborted_) co_await gathering.complete;
   gatherings_.erase(ticket);
   co_return std::move(gathering.sum);
 }
 
 void HubShard::handle(Answer& message) {
   const auto found = gatherings_.find(message.ticket);
-  if (found == gatherings_.end() || found->second->missing == 0) return;  // given up
+  if (found == gatherings_.end()) return;  // given up
   Gathering& gathering = *found->second;
   add_to(gathering.sum, std::move(message));
   if (--gathering.missing == 0) gathering.complete.signal();

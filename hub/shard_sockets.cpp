@@ -172,11 +172,9 @@ void HubShard::continue_drain() {
 
 void HubShard::abort_all() {
   sockets_.for_each([](Socket& socket) { socket.stream().cancel(Errc::cancelled); });
-  // Other workers may have stopped already: nobody waits for their answers any more.
-  for (const auto& [ticket, gathering] : gatherings_) {
-    gathering->missing = 0;
-    gathering->complete.signal();
-  }
+  // Other workers may have stopped already: nobody waits for their answers from now on.
+  aborted_ = true;
+  for (const auto& [ticket, gathering] : gatherings_) gathering->complete.signal();
 }
 
 }  // namespace portero::hub

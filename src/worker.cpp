@@ -266,6 +266,7 @@ void Worker::cut_connections() {
   for (LiveStream* live = live_; live != nullptr; live = live->next) {
     live->stream.cancel(Errc::cancelled);
   }
+  shard_.abort_all();  // API calls may wait for workers that have ended
   if (live_ != nullptr) drain_timer_.arm(loop_.timers(), cut_time_max);
 }
 

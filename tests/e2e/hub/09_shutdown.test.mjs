@@ -1,8 +1,10 @@
 // Conformance item 119: the end of a server, seen by its sockets.
 import assert from 'node:assert/strict';
+import net from 'node:net';
 import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 
-import { Hub } from './fixture.mjs';
+import { A, Hub } from './fixture.mjs';
 
 test('119 at shutdown every socket gets Close 4200, spread over the grace period', async (t) => {
   const hub = new Hub();
@@ -29,4 +31,25 @@ test('119a a subscribed socket is served until its Close', async (t) => {
     member: { user_id: client.id } });
   hub.edge.signal('SIGTERM');
   for (const client of clients) await client.expectClose(4200);
+});
+
+test('119b a publish that asks a worker that has ended does not hold up the end', async (t) => {
+  const hub = new Hub();
+  await hub.start(t);
+  const api = hub.api(A);
+  const body = JSON.stringify({ name: 'e', channels: ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'],
+                                data: '{}', info: 'subscription_count' });
+  const wire = net.connect(hub.listen, '127.0.0.1');
+  wire.on('error', () => {});
+  wire.write(`POST ${api.sign('POST', '/events', { body })} HTTP/1.1\r\nHost: localhost\r\n` +
+             `Content-Length: ${body.length}\r\n\r\n${body.slice(0, 9)}`);
+  await setTimeout(200);  // it is read
+  const started = Date.now();
+  hub.edge.signal('SIGTERM');
+  await setTimeout(800);  // the other worker has nothing to wait for
+  wire.write(body.slice(9));
+  const { code, signal } = await hub.edge.exited;
+  wire.destroy();
+  assert.deepEqual({ code, signal }, { code: 0, signal: null });
+  assert.ok(Date.now() - started < 4000, `after ${Date.now() - started} ms`);
 });
