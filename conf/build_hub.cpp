@@ -39,6 +39,9 @@ HubApp build_app(const Entry& entry) {
     read_text(*limits, "messages", text);
     if (const Parsed<Rate> rate = parse_rate(text)) app.messages = {rate->count, rate->per};
     text.clear();
+    read_text(*limits, "over", text);
+    app.close_over_messages = text == "close";
+    text.clear();
     read_text(*limits, "connections", text);
     if (const Parsed<Quota> quota = parse_quota(text)) app.connections_per_ip = quota->count;
   }
@@ -111,13 +114,7 @@ class EnvironmentApp {
     read_number("REVERB_APP_RATE_LIMIT_DECAY_SECONDS", {1, 86'400}, seconds);
     if (!is_true("REVERB_APP_RATE_LIMITING_ENABLED")) return;
     app.messages = {static_cast<unsigned>(count), std::chrono::seconds(seconds)};
-    if (!is_true("REVERB_APP_RATE_LIMIT_TERMINATE")) return;
-    problems_.warning({use_.where, use_.key_path,
-                       fmt::format("REVERB_APP_RATE_LIMIT_TERMINATE is not available in this "
-                                   "version of portero ({}): a client past the limit gets an "
-                                   "error and stays connected",
-                                   schema_version()),
-                       "", "", ""});
+    app.close_over_messages = is_true("REVERB_APP_RATE_LIMIT_TERMINATE");
   }
 
   void read_credential(std::string_view name, const Value& form, std::string& out,

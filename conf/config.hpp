@@ -184,8 +184,9 @@ struct HubApp {
   ClientEvents client_events = ClientEvents::members;
   Duration ping_interval{60'000};
   Duration activity_timeout{30'000};
-  RateLimit messages;               // per connection
-  unsigned connections_per_ip = 0;  // 0 = no limit
+  RateLimit messages;                // per connection
+  bool close_over_messages = false;  // past `messages`: Close instead of one error per message
+  unsigned connections_per_ip = 0;   // 0 = no limit
   unsigned presence_members = 100;
   std::size_t presence_member_size = 2'000;
 };

@@ -8,6 +8,7 @@ namespace {
 using namespace values;
 
 constexpr Word client_event_words[] = {{"members"}, {"all"}, {"none"}};
+constexpr Word over_words[] = {{"error"}, {"close"}};
 constexpr Value app_value = map(hub_app);
 
 constexpr Key hub_keys[] = {
@@ -78,6 +79,11 @@ constexpr Key limits_keys[] = {
     {.name = "messages",
      .value = {.scalar = Form::rate, .subject = "connection"},
      .doc = "Messages of one socket: `60/min per connection`."},
+    {.name = "over",
+     .value = word(over_words),
+     .fallback = "error",
+     .doc = "What a message past `messages` gets: an `error` each, or one and then a `close` "
+            "(4301: clients do not come back by themselves)."},
     {.name = "connections",
      .value = {.scalar = Form::quota, .subject = "client_ip"},
      .doc = "Open sockets of one address: `100 per client_ip`."},

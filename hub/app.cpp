@@ -15,6 +15,7 @@ App make_app(const conf::HubApp& settings) {
   app.ping_interval = settings.ping_interval;
   app.activity_timeout = settings.activity_timeout;
   app.messages = settings.messages;
+  app.close_over_messages = settings.close_over_messages;
   app.presence_members_max = settings.presence_members;
   app.presence_member_bytes_max = settings.presence_member_size;
   return app;

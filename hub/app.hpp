@@ -23,6 +23,7 @@ struct App {
   Milliseconds ping_interval{60'000};
   Milliseconds activity_timeout{30'000};  // advice to the client, sent with the greeting
   conf::RateLimit messages;               // per connection
+  bool close_over_messages = false;       // past `messages`
   std::size_t presence_members_max = 100;
   std::size_t presence_member_bytes_max = 2'000;
 };

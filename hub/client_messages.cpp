@@ -18,7 +18,7 @@ std::string quoted(std::string_view text) {
 }  // namespace
 
 void ClientMessages::handle(Socket& socket, Bytes message) {
-  if (!within_rate(socket)) return error(socket, PusherCode::rate_limit, "Rate limit exceeded");
+  if (!within_rate(socket)) return refuse_flood(socket);
   const Inbound inbound = parser_.parse(message);
   switch (inbound.kind) {
     case InboundKind::ping: return shard_.send(socket, frames::pong());
@@ -47,6 +47,12 @@ bool ClientMessages::within_rate(Socket& socket) {
   if (socket.window_count >= limit.count) return false;
   ++socket.window_count;
   return true;
+}
+
+void ClientMessages::refuse_flood(Socket& socket) {
+  constexpr std::string_view why = "Rate limit exceeded";
+  if (!socket.app->app.close_over_messages) return error(socket, PusherCode::rate_limit, why);
+  shard_.fail(socket, PusherCode::rate_limit, why);
 }
 
 void ClientMessages::subscribe(Socket& socket, const Inbound& inbound) {

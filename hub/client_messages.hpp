@@ -19,6 +19,7 @@ class ClientMessages {
 
  private:
   static bool within_rate(Socket& socket);
+  void refuse_flood(Socket& socket);
   void subscribe(Socket& socket, const Inbound& inbound);
   bool is_authorized(Socket& socket, const Inbound& inbound);
   bool may_be_member(Socket& socket, std::string_view channel, const MemberData* member);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 
-import { A, counted, limited, sharedHub } from './fixture.mjs';
+import { A, counted, limited, sharedHub, strict } from './fixture.mjs';
 
 const hub = sharedHub();
 afterEach(() => hub.closeClients());
@@ -80,6 +80,14 @@ test('094 the fourth message of three a minute: 4301, the socket stays', async (
   assert.ok(client.isOpen);
   const other = await hub.connect(limited);
   await other.subscribe('news');
+});
+
+test('094a with `over: close` the fourth message closes with 4301', async () => {
+  const client = await hub.connect(strict);
+  for (let i = 0; i < 5; i += 1) client.send({ event: 'pusher:ping' });
+  for (let i = 0; i < 3; i += 1) await client.expect('pusher:pong');
+  await client.expectError(4301, /rate/i);
+  await client.expectClose(4301);
 });
 
 test('095 without a limit ten subscribes are all answered', async () => {

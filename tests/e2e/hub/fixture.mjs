@@ -21,13 +21,17 @@ export const silent = app('200003', 'silent-key', 'secret-3', { client_events: '
 export const open = app('200004', 'open-key', 'secret-4', { client_events: 'all' });
 export const limited = app('200005', 'limited-key', 'secret-5',
                            { limits: '{messages: 3/min per connection}' });
+export const strict = app('200009', 'strict-key', 'secret-9',
+                          { limits: '{messages: 3/min per connection, over: close}' });
 export const counted = app('200006', 'counted-key', 'secret-6');
 export const roomy = app('200007', 'roomy-key', 'secret-7',
                          { presence: '{members: 100, member_size: 2KB}' });
 export const per_address = app('200008', 'address-key', 'secret-8',
                                { limits: '{connections: 2 per client_ip}' });
 
-const apps = { A, B, C, wildcard, quick, silent, open, limited, counted, roomy, per_address };
+const apps = {
+  A, B, C, wildcard, quick, silent, open, limited, strict, counted, roomy, per_address,
+};
 
 const appBlock = ({ id, key, secret, settings }) => {
   const more = Object.entries(settings).map(([name, value]) => `, ${name}: ${value}`).join('');
@@ -71,16 +75,16 @@ export class Hub {
     return new ApiClient({ port: this.listen, ...options }, application);
   }
 
-  // Ends every socket and waits until the server has noticed.
+  // Ends every socket, also those on bare connections, and waits until the server has noticed.
   async closeClients() {
+    this.edge?.closeClients();
     const clients = [...this.#clients];
     this.#clients.clear();
     for (const client of clients) client.terminate();
     await Promise.all(clients.map((client) => client.closed));
     if (!this.edge?.running) return;
     for (const application of new Set(clients.map((client) => client.app))) {
-      // Only where a limit counts them does the next test depend on it.
-      if (![B.id, per_address.id, counted.id].includes(application.id)) continue;
+      if (application.id === undefined) continue;
       await waitFor(`the sockets of ${application.key} to be gone`, async () =>
         (await this.api(application).get('/connections')).json.connections === 0);
     }

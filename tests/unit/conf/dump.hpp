@@ -93,6 +93,7 @@ class Dump {
     if (app.messages.count != 0) {
       line(fmt::format("messages: {} per {}", app.messages.count, show(app.messages.per)));
     }
+    add("close_over_messages", app.close_over_messages, standard.close_over_messages);
     add("connections_per_ip", app.connections_per_ip, standard.connections_per_ip);
     add("presence_members", app.presence_members, standard.presence_members);
     add("presence_member_size", app.presence_member_size, standard.presence_member_size);

@@ -189,6 +189,19 @@ TEST_CASE("hub messages: over the rate limit every message is answered 4301 [94]
   check_usable(client);
 }
 
+TEST_CASE("hub messages: an app may close who is over the rate limit [94]") {
+  HubHarness hub;
+  hub.app().messages = {3, Milliseconds(60'000)};
+  hub.app().close_over_messages = true;
+  hub.adopt();
+  TestClient client(hub, 0, "reverb-key");
+  client.greeted();
+  for (int i = 0; i < 5; ++i) client.send_text(R"({"event":"pusher:ping"})");
+  CHECK(client.errors() == Codes{4301});
+  CHECK(client.close_code() == 4301);
+  CHECK(await_in(hub, hub.shard().connections("123456")) == 0);
+}
+
 TEST_CASE("hub messages: without a rate limit all are answered [95]") {
   HubHarness hub;
   TestClient client(hub, 0, "reverb-key");
