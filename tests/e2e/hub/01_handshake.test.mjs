@@ -128,6 +128,7 @@ test('014 Sec-WebSocket-Version 12 gets 426 and no frame', async () => {
 test('015 a plain GET gets 4xx and one line that says what is wrong', async () => {
   const rows = [
     ['/app/reverb-key', {}],
+    ['/app/test', {}],
     ['/app/test', { ...upgrade, 'Sec-WebSocket-Key': 'test' }],
     ['/app/reverb-key', { ...upgrade, 'Sec-WebSocket-Key': 'test' }],
     ['/app/reverb-key', { ...upgrade, 'Sec-WebSocket-Key': '' }],
@@ -166,6 +167,23 @@ test('019 an unmasked frame: Close 1002', async () => {
   const client = await hub.connect();
   client.send({ event: 'pusher:ping' }, { mask: false });
   await client.expectClose(1002);
+});
+
+test('019a reserved bits, unknown opcodes, long or torn control frames: Close 1002', async () => {
+  const mask = Buffer.from([0, 0, 0, 0]);
+  const frames = [
+    [0xc1, 0x80],        // RSV1 without an extension
+    [0x83, 0x80],        // opcode 3
+    [0x8b, 0x80],        // opcode 11
+    [0x09, 0x80],        // a PING in fragments
+    [0x89, 0xfe, 0, 126],  // a PING of 126 bytes
+    [0x80, 0x80],        // a continuation of nothing
+  ];
+  for (const bytes of frames) {
+    const client = await hub.connect();
+    client.socket._socket.write(Buffer.concat([Buffer.from(bytes), mask]));
+    await client.expectClose(1002);
+  }
 });
 
 test('020 text that is not UTF-8: Close 1007', async () => {
