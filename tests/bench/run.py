@@ -20,6 +20,7 @@ import tempfile
 
 import budget
 import edge
+import hub
 from servers import BUILD, KINDS, LOAD_CORE, ROOT, Backend, Portero, make_certificate, on_core
 
 
@@ -30,42 +31,14 @@ def on_load_core(command):
     return done.stdout
 
 
-def hub_load(server, mode, *arguments, port=None):
-    return json.loads(on_load_core([str(BUILD / "tests" / "hub_load"), mode, "--port",
-                                    str(port or server.plain), "--pid", str(server.process.pid),
-                                    *map(str, arguments)]))
+def load_tool(name, *arguments):
+    return json.loads(on_load_core([BUILD / "tests" / name, *map(str, arguments)]))
 
 
-def best_rate(server, subscribers, channels, start, source="api"):
-    """The highest rate of publishes whose deliveries keep p99 at 250 ms or less."""
-    best, rate = None, start
-    while True:
-        got = hub_load(server, "fanout", "--subscribers", subscribers, "--channels", channels,
-                       "--rate", int(rate), "--seconds", 4, "--source", source)
-        kept_up = got["delivered"] >= got["expected"] and got["p99_ms"] <= 250
-        print(f"fanout {subscribers}/{channels} at {rate:.0f}/s: {got}", file=sys.stderr)
-        if not kept_up or got["published"] < rate * 4 * 0.9:
-            return best or got
-        best, rate = got, rate * 1.25
-
-
-def run_hub(folder, backend):
-    figures = {}
+def start_portero(folder, backend):
     server = Portero("portero", folder, backend)
     server.start()
-    figures["fanout 1 x 1000"] = best_rate(server, 1000, 1, 100)
-    figures["fanout 1000 x 10"] = best_rate(server, 10000, 1000, 3000)
-    figures["client events 1 x 1000"] = best_rate(server, 1000, 1, 100, "client")
-    figures["publish api"] = hub_load(server, "publish", "--connections", 16, "--seconds", 4)
-    figures["presence 1000"] = hub_load(server, "presence", "--members", 1000)
-    server.stop()
-    for name, sockets, tls in (("idle plain", 10000, False), ("idle wss", 2000, True)):
-        server = Portero("portero", folder, backend)
-        server.start()
-        figures[name] = hub_load(server, "idle", "--sockets", sockets, *(["--tls"] if tls else []),
-                                 port=server.tls if tls else server.plain)
-        server.stop()
-    return figures
+    return server
 
 
 def print_edge(rows, names):
@@ -89,13 +62,14 @@ def print_report(report, names):
         print_edge(report["edge"], names)
     for text, row in report.get("others", {}).items():
         print(f"{text:<34}" + "".join(f"{row[n]:>10.0f}" for n in names))
-    for section in ("hub", "budget"):
-        if report.get(section):
-            print(f"\n{section}")
-            for name, figures in report[section].items():
-                print(f"  {name:<24}" + "  ".join(
-                    f"{key} {value:.2f}" if isinstance(value, float) else f"{key} {value}"
-                    for key, value in figures.items() if key != "mode"))
+    if report.get("hub"):
+        hub.print_hub(report["hub"])
+    if report.get("budget"):
+        print("\nbudget")
+        for name, figures in report["budget"].items():
+            print(f"  {name:<24}" + "  ".join(
+                f"{key} {value:.2f}" if isinstance(value, float) else f"{key} {value}"
+                for key, value in figures.items() if key != "mode"))
 
 
 def prepare():
@@ -110,7 +84,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3, help="of each load")
     parser.add_argument("--only", default="", help="comma-separated: " + ", ".join(
-        [*edge.WORKS, "others", "budget", "hub"]))
+        [*edge.WORKS, "others", "budget", "hub", *(f"hub:{row}" for row in hub.ROWS)]))
     parser.add_argument("--servers", default=",".join(KINDS))
     parser.add_argument("--portero", default=Portero.binary)
     parser.add_argument("--json", default=str(ROOT / "build" / "bench.json"))
@@ -136,8 +110,10 @@ def main():
             report["others"] = edge.run_others(folder, backend, names, options.rounds)
         if "budget" in chosen:
             report["budget"] = budget.run(folder, backend, names)
-        if "hub" in chosen:
-            report["hub"] = run_hub(folder, backend.port)
+        hub_rows = [w for w in chosen if w == "hub" or w.startswith("hub:")]
+        if hub_rows:
+            report["hub"] = hub.run_hub(lambda: start_portero(folder, backend.port), load_tool,
+                                        [w[4:] for w in hub_rows if w != "hub"])
     finally:
         backend.stop()
         shutil.rmtree(folder, ignore_errors=True)

@@ -236,7 +236,7 @@ admin: unix:{self.folder}/admin.sock
 log: {{level: error}}
 hub:
   apps:
-    bench: {{key: bench-key, secret: bench-secret, ping_interval: 1h}}
+    bench: {{key: bench-key, secret: bench-secret, ping_interval: 1h, presence: {{members: 2000}}}}
 sites:
   localhost:
     tls: {{cert: {self.folder}/cert.pem, key: {self.folder}/key.pem}}
