@@ -188,6 +188,22 @@ Parsed<UpstreamAddress> parse_upstream(std::string_view text) {
   return address;
 }
 
+Parsed<UpstreamAddress> parse_fastcgi(std::string_view text) {
+  if (text.starts_with('/')) {
+    return refuse("a unix socket is written with unix:", fmt::format("unix:{}", text));
+  }
+  std::string_view rest = text;
+  const std::string scheme = to_lower(take_scheme(rest));
+  if (scheme == "http" || scheme == "https") {
+    return refuse("PHP-FPM speaks FastCGI, not HTTP; `proxy` is for HTTP servers",
+                  std::string(rest));
+  }
+  if (!scheme.empty()) return refuse("the address stands without a scheme", std::string(rest));
+  const bool is_host = rest.find_first_of(":/{") == std::string_view::npos && !parse_port(rest);
+  if (is_host) return refuse("the port is missing", fmt::format("{}:9000", rest));
+  return parse_upstream(text);
+}
+
 Parsed<ParsedSiteName> parse_site_name(std::string_view text) {
   std::string_view rest = text;
   const std::string scheme = to_lower(take_scheme(rest));

@@ -20,6 +20,9 @@ Parsed<std::vector<std::string>> parse_networks(std::string_view text);
 // "unix:/run/x.sock". Limits: a unix path has at most 107 bytes (sun_path).
 Parsed<UpstreamAddress> parse_upstream(std::string_view text);
 
+// Parses where PHP-FPM listens: "unix:/run/php/php8.2-fpm.sock", "127.0.0.1:9000", "php:9000".
+Parsed<UpstreamAddress> parse_fastcgi(std::string_view text);
+
 // Parses one site name: "example.com", "*.example.com", "http://plain.example.com", ":8080",
 // "localhost:8443", "[::1]:8443". Case is folded, a dot at the end removed.
 // plain_http is set for http:// only; what a port or `tls: off` means is decided by the loader.

@@ -93,6 +93,36 @@ Proxy build_proxy(const RoutePlace& place, const Node& node, const KeyPath& path
   return proxy;
 }
 
+void build_queue(const Node& node, Queue& queue) {
+  read_unsigned(node, "size", queue.size);
+  read_duration(node, "wait", queue.wait);
+}
+
+Php build_php(const RoutePlace& place, const Node& node) {
+  Php php;
+  std::string to = node.text;
+  read_text(node, "to", to);
+  if (Parsed<UpstreamAddress> address = parse_fastcgi(to)) php.to = *address;
+  if (!node.is_map()) return php;
+  read_text(node, "index", php.index);
+  if (const Node* split = node.find("split_path")) php.split_path = texts_of(split);
+  read_text(node, "root", php.root);
+  php.env = read_pairs(node.find("env"));
+  if (const Node* tried = node.find("try_files")) php.try_files = texts_of(tried);
+  read_unsigned(node, "max_concurrent", php.max_concurrent);
+  if (const Node* queue = node.find("queue")) build_queue(*queue, php.queue);
+  read_boolean(node, "buffering", php.buffering);
+  read_text(node, "sendfile_root", php.sendfile_root);
+  if (!php.sendfile_root.empty()) {
+    php.sendfile_root = resolve_path(place.scope.file, php.sendfile_root);
+  }
+  if (const Node* timeouts = node.find("timeouts")) {
+    read_duration(*timeouts, "connect", php.timeouts.connect);
+    read_duration(*timeouts, "response", php.timeouts.response);
+  }
+  return php;
+}
+
 // A number is a status; any other text, and a number in quotes, the body.
 Respond build_respond(const Node& node) {
   Respond respond;
@@ -145,13 +175,14 @@ void check_actions(const RoutePlace& place, const Node& map, const KeyPath& path
   if (std::any_of(map.entries.begin(), map.entries.end(), is_unknown)) return;
   place.context.problems.error({where, path.text(),
                                 fmt::format("this {} does nothing", is_site ? "site" : "route"),
-                                "one of hub, proxy, redirect, respond, routes", "", ""});
+                                "one of hub, php, proxy, redirect, respond, routes", "", ""});
 }
 
 void build_action(const RoutePlace& place, const Node& map, const KeyPath& path, Route& route) {
   if (const Node* node = map.find("proxy"); node != nullptr) {
     route.proxy = build_proxy(place, *node, path.key("proxy"));
   }
+  if (const Node* node = map.find("php"); node != nullptr) route.php = build_php(place, *node);
   if (const Node* node = map.find("respond"); node != nullptr) route.respond = build_respond(*node);
   if (const Node* node = map.find("redirect"); node != nullptr) {
     route.redirect = build_redirect(*node);
@@ -200,6 +231,7 @@ Route build_route(const RoutePlace& place, const Node& map, const KeyPath& path,
   if (const Node* match = map.find("match"); match != nullptr) route.match = build_match(*match);
   route.headers = build_headers(map.find("headers"));
   route.headers_up = build_headers(map.find("headers_up"));
+  read_text(map, "root", route.root);
   read_text(map, "strip_prefix", route.strip_prefix);
   read_text(map, "rewrite", route.rewrite);
   const Node* hub = map.find("hub");
@@ -214,6 +246,7 @@ Route build_route(const RoutePlace& place, const Node& map, const KeyPath& path,
   outer.headers = std::exchange(route.headers, {});
   outer.headers_up = std::exchange(route.headers_up, {});
   outer.log_off = route.log_off;
+  outer.root = route.root;
   for (Route& inner : route.routes) inherit(outer, inner);
   return route;
 }
@@ -227,6 +260,7 @@ HubRef build_hub_use(const RoutePlace& place, const Node& node, const KeyPath& p
 }
 
 void inherit(const Route& outer, Route& route) {
+  if (route.root.empty()) route.root = outer.root;
   if (route.strip_prefix.empty()) route.strip_prefix = outer.strip_prefix;
   if (route.rewrite.empty()) route.rewrite = outer.rewrite;
   route.log_off = route.log_off || outer.log_off;
@@ -240,6 +274,7 @@ void inherit(const Route& outer, Route& route) {
   inner_part.headers = outer.headers;
   inner_part.headers_up = outer.headers_up;
   inner_part.log_off = route.log_off;
+  inner_part.root = route.root;
   for (Route& inner : route.routes) inherit(inner_part, inner);
 }
 

@@ -83,6 +83,31 @@ struct Proxy {
   HeaderEdit headers_down;
 };
 
+// What waits when an upstream takes no more.
+struct Queue {
+  unsigned size = 1'000;  // requests per worker
+  Duration wait{10'000};
+};
+
+struct PhpTimeouts {
+  Duration connect{3'000};
+  Duration response{60'000};  // to the head of the answer, and between its pieces
+};
+
+struct Php {
+  UpstreamAddress to;
+  std::string index = "index.php";
+  std::vector<std::string> split_path{".php"};
+  std::string root;                                      // as PHP sees it; "" = as it is here
+  std::vector<std::pair<std::string, std::string>> env;  // values may hold placeholders
+  std::vector<std::string> try_files{"{path}", "{path}/{index}", "{index}"};
+  unsigned max_concurrent = 0;  // connections per worker; 0 = no limit
+  Queue queue;
+  bool buffering = true;
+  std::string sendfile_root;  // "" = X-Accel-Redirect and X-Sendfile are refused
+  PhpTimeouts timeouts;
+};
+
 struct Respond {
   int status = 200;
   std::string body;  // may hold placeholders
@@ -108,11 +133,13 @@ struct Route {
   std::optional<Match> match;  // none = always
   HeaderEdit headers;          // on the response
   HeaderEdit headers_up;       // on the request
+  std::string root;            // of files; may hold placeholders
   std::string strip_prefix;
   std::string rewrite;
   bool log_off = false;
   std::optional<HubRef> hub;  // at site level it may stand beside another terminal
   std::optional<Proxy> proxy;
+  std::optional<Php> php;
   std::optional<Respond> respond;
   std::optional<Redirect> redirect;
   std::vector<Route> routes;  // nested; the first match wins

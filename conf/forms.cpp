@@ -81,6 +81,18 @@ Issue check_path_template(std::string_view text) {
                fmt::format("/{}", text));
 }
 
+Issue check_php_file(std::string_view text) {
+  if (text.starts_with('=')) {
+    if (parse_integer(text.substr(1), {200, 599})) return std::nullopt;
+    return issue(fmt::format("\"{}\" is not = and a status", text), "=404");
+  }
+  constexpr std::string_view index = "{index}";  // known here alone
+  std::string rest(text);
+  const std::size_t at = rest.find(index);
+  if (at != std::string::npos) rest.replace(at, index.size(), "x");
+  return check_template(rest);
+}
+
 Issue check_redirect_target(std::string_view text) {
   if (Issue found = check_template(text)) return found;
   if (text.front() == '/' || text.front() == '{') return std::nullopt;
@@ -228,6 +240,7 @@ Issue check_form(const Value& value, std::string_view text) {
     case Form::boolean: return check_boolean(text);
     case Form::network: return from(parse_networks(text));
     case Form::upstream: return from(parse_upstream(text));
+    case Form::fastcgi: return from(parse_fastcgi(text));
     case Form::listen: return from(parse_listen(text));
     case Form::loopback_listen: return check_loopback_listen(text);
     case Form::bind_address: return from(parse_bind(text));
@@ -243,6 +256,7 @@ Issue check_form(const Value& value, std::string_view text) {
                                : check_placeholders(text, true);
     case Form::template_text: return check_template(text);
     case Form::path_template: return check_path_template(text);
+    case Form::php_file: return check_php_file(text);
     case Form::body: return check_placeholders(text, false);
     case Form::redirect_target: return check_redirect_target(text);
     case Form::status_or_body: return check_status_or_body(text);

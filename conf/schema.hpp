@@ -27,6 +27,7 @@ enum class Form : std::uint8_t {
   percent,
   network,
   upstream,
+  fastcgi,  // where PHP-FPM listens
   listen,
   loopback_listen,
   bind_address,
@@ -40,6 +41,7 @@ enum class Form : std::uint8_t {
   header_value,     // may hold placeholders
   template_text,    // may hold placeholders
   path_template,    // a path that may hold placeholders
+  php_file,         // the same with {index}, or =404
   body,             // may hold placeholders; other braces are text
   redirect_target,  // may hold placeholders
   status_or_body,

@@ -125,8 +125,14 @@ constexpr Key passive_keys[] = {
     {.name = "for", .value = duration(second, day), .fallback = "30s", .doc = "Passed over."},
 };
 constexpr Key queue_keys[] = {
-    {.name = "size", .value = integer(0, 1'000'000), .fallback = "1000", .doc = "Requests."},
-    {.name = "wait", .value = duration(0, hour), .fallback = "10s", .doc = "At most."},
+    {.name = "size",
+     .value = integer(0, 1'000'000),
+     .fallback = "1000",
+     .doc = "Requests that may wait, per worker; one more is answered with 503."},
+    {.name = "wait",
+     .value = duration(0, hour),
+     .fallback = "10s",
+     .doc = "At most; then the answer is 502 or 503. 0 is not at all."},
 };
 constexpr Key retries_keys[] = {
     {.name = "tries", .value = integer(0, 100), .fallback = "2", .doc = "More than the first."},
@@ -155,28 +161,63 @@ constexpr Key redirect_keys[] = {
      .doc = "301, 302, 303, 307 or 308."},
 };
 
-// --- for later versions -------------------------------------------------------------------------
+// --- php ----------------------------------------------------------------------------------------
 
 constexpr Key php_keys[] = {
-    {.name = "to", .value = one(Form::upstream), .doc = "PHP-FPM.", .required = true},
-    {.name = "index", .value = text_value, .fallback = "index.php", .doc = "Of a folder."},
+    {.name = "to", .value = one(Form::fastcgi), .doc = "Where PHP-FPM listens.", .required = true},
+    {.name = "index",
+     .value = text_value,
+     .fallback = "index.php",
+     .doc = "The script of a folder, and the front controller."},
     {.name = "split_path",
      .value = some(Form::text),
      .fallback = "[.php]",
-     .doc = "Where a path ends and PATH_INFO begins."},
-    {.name = "root", .value = one(Form::path_template), .doc = "As PHP-FPM sees it."},
-    {.name = "env", .value = map_of(text_value, Form::text), .doc = "More parameters."},
-    {.name = "try_files", .value = some(Form::template_text), .doc = "Tried in order."},
-    {.name = "max_concurrent", .value = integer(0, 1'000'000), .fallback = "0", .doc = "At once."},
-    {.name = "queue", .value = map(queue), .doc = "Where requests wait."},
-    {.name = "buffering", .value = one(Form::boolean), .fallback = "true", .doc = "Reads ahead."},
-    {.name = "sendfile_root", .value = one(Form::folder), .doc = "Of files that PHP names."},
+     .doc = "How the names of scripts end; what follows in the path is PATH_INFO. Other files are "
+            "served as they are."},
+    {.name = "root",
+     .value = one(Form::path_prefix),
+     .doc = "The folder as PHP-FPM sees it, when it lives in a container. By default `root` of the "
+            "site, with symlinks resolved."},
+    {.name = "env",
+     .value = map_of(text_value, Form::text),
+     .doc = "More variables of the CGI environment, or other values for those that there are. They "
+            "may hold placeholders."},
+    {.name = "try_files",
+     .value = some(Form::php_file),
+     .fallback = "[\"{path}\", \"{path}/{index}\", \"{index}\"]",
+     .doc = "The first that exists is served or run. `=404` answers with that status."},
+    {.name = "max_concurrent",
+     .value = integer(0, 1'000'000),
+     .fallback = "0",
+     .doc = "Requests at a time, per worker; the others wait in `queue`. 0 is no limit."},
+    {.name = "queue",
+     .value = map(queue),
+     .doc = "Where requests wait while PHP-FPM refuses connections (it restarts, its backlog is "
+            "full) or `max_concurrent` is reached. Nothing of them has been sent, so this is safe "
+            "for all methods."},
+    {.name = "buffering",
+     .value = one(Form::boolean),
+     .fallback = "true",
+     .doc = "Reads an answer as fast as PHP writes it, so that a slow client holds no process; "
+            "`text/event-stream` and answers with `X-Accel-Buffering: no` pass as they come."},
+    {.name = "sendfile_root",
+     .value = one(Form::folder),
+     .doc = "Folder of the files that a script may have sent by `X-Accel-Redirect` or "
+            "`X-Sendfile`. Without it both are refused."},
     {.name = "timeouts", .value = map(php_timeouts), .doc = "How long PHP may take."},
 };
 constexpr Key php_timeouts_keys[] = {
-    {.name = "connect", .value = duration(10, hour), .fallback = "3s", .doc = "To connect."},
-    {.name = "response", .value = duration(100, day), .fallback = "60s", .doc = "First byte."},
+    {.name = "connect",
+     .value = duration(10, hour),
+     .fallback = "3s",
+     .doc = "To accept a connection, for each attempt."},
+    {.name = "response",
+     .value = duration(100, day),
+     .fallback = "60s",
+     .doc = "To the head of an answer, and between two pieces of it."},
 };
+
+// --- for later versions -------------------------------------------------------------------------
 
 constexpr Value cache_text = one(Form::text);
 constexpr Key files_keys[] = {
@@ -232,7 +273,7 @@ constinit const Object proxy_tls{"proxy_tls", "TLS to servers", "proxy.tls", "",
 constinit const Object health{"health", "Health", "proxy.health", "", health_keys};
 constinit const Object passive_health{"passive_health", "Passive health", "proxy.health.passive",
                                       "", passive_keys};
-constinit const Object queue{"queue", "Queue", "proxy.queue", "", queue_keys};
+constinit const Object queue{"queue", "Queue", "php.queue", "", queue_keys};
 constinit const Object retries{"retries", "Retries", "proxy.retries", "", retries_keys};
 constinit const Object respond{"respond", "Respond", "respond", "", respond_keys};
 constinit const Object redirect{"redirect", "Redirect", "redirect", "", redirect_keys};

@@ -70,10 +70,10 @@ constexpr Key rewrite_key = {.name = "rewrite",
                              .value = one(Form::path_template),
                              .doc = "The new path, and query if it holds a `?`."};
 constexpr Key php_key = {.name = "php",
-                         .value = one_or_map(Form::upstream, php),
-                         .doc = "Runs PHP through FastCGI.",
-                         .available = false,
-                         .instead = "let nginx or FrankenPHP run PHP and `proxy` to it"};
+                         .value = one_or_map(Form::fastcgi, php),
+                         .doc =
+                             "Serves files below `root` and lets PHP-FPM run the scripts: "
+                             "`unix:/run/php/php8.2-fpm.sock` or `127.0.0.1:9000`."};
 constexpr Key files_key = {.name = "files",
                            .value = {.scalar = Form::boolean, .object = &files},
                            .doc = "Serves files below `root`.",
@@ -81,9 +81,9 @@ constexpr Key files_key = {.name = "files",
                            .instead = "`proxy` to a server that has the files"};
 constexpr Key root_key = {.name = "root",
                           .value = one(Form::path_template),
-                          .doc = "The folder of files.",
-                          .available = false,
-                          .instead = "`proxy` to a server that has the files"};
+                          .doc =
+                              "The folder of files, for `php`. It may hold placeholders; a "
+                              "symlink in it counts anew for each request."};
 constexpr Key encode_key = {
     .name = "encode",
     .value = {.scalar = Form::text, .words = on_word, .lists = Lists::also, .object = &encode},

@@ -21,6 +21,7 @@ std::string proxy_name(const conf::Proxy& proxy) {
 
 std::string route_name(const conf::Route& route) {
   if (route.proxy) return proxy_name(*route.proxy);
+  if (route.php) return "php " + route.php->to.text;
   if (route.respond) return "respond " + std::to_string(route.respond->status);
   if (route.redirect) return "redirect " + route.redirect->to;
   return route.hub ? "hub" : "routes";

@@ -12,11 +12,13 @@ namespace {
 constexpr std::uint16_t https_port = 443;
 constexpr std::uint16_t http_port = 80;
 constexpr std::size_t addresses_max = 64;
+// PHP-FPM gives a whole process to a connection, idle or not: few are kept, and not for long.
+constexpr Milliseconds fastcgi_idle{1'000};
 
 }  // namespace
 
 std::string UpstreamSettings::key() const {
-  std::string key = tls ? "https " : "http ";
+  std::string key = fastcgi ? "fastcgi " : tls ? "https " : "http ";
   key += unix_path.empty() ? name() : "unix:" + unix_path;
   if (tls) key += " " + server_name + " " + ca_file + (insecure ? " insecure" : "");
   return key;
@@ -46,6 +48,18 @@ UpstreamSettings upstream_settings(const conf::UpstreamAddress& address, const c
   settings.insecure = proxy.tls.insecure;
   settings.idle = proxy.timeouts.idle;
   settings.max_concurrent = proxy.max_concurrent;
+  return settings;
+}
+
+UpstreamSettings upstream_settings(const conf::Php& php) {
+  UpstreamSettings settings;
+  settings.text = php.to.text;
+  settings.host = php.to.host;
+  settings.port = php.to.port;
+  settings.unix_path = php.to.unix_path;
+  settings.fastcgi = true;
+  settings.idle = fastcgi_idle;
+  settings.max_concurrent = php.max_concurrent;
   return settings;
 }
 

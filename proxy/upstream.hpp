@@ -22,6 +22,7 @@ struct UpstreamSettings {
   std::string host;  // "" for unix
   std::uint16_t port = 0;
   std::string unix_path;
+  bool fastcgi = false;
   bool tls = false;
   std::string server_name;      // with TLS: who the upstream must prove to be
   std::string ca_file;          // PEM; "" = the system's roots
@@ -38,6 +39,7 @@ struct UpstreamSettings {
 };
 
 UpstreamSettings upstream_settings(const conf::UpstreamAddress& address, const conf::Proxy& proxy);
+UpstreamSettings upstream_settings(const conf::Php& php);
 
 // The address when no look-up is needed: an IP address or a unix socket. Else nothing.
 std::vector<net::SocketAddress> literal_addresses(const UpstreamSettings& settings);

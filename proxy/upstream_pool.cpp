@@ -162,6 +162,8 @@ void UpstreamPool::set_limits(Milliseconds idle, unsigned max_concurrent) noexce
 void UpstreamPool::end_use(Connection connection, bool keep) {
   PORTERO_ASSERT(in_use_ > 0);
   --in_use_;
+  // Not for a failed attempt: the first in line may have made it, and would try again at once.
+  if (connection) line_.call_first();
   if (!keep || idle_.size() >= idle_connections_max) return;
   PORTERO_ASSERT(connection->input.empty() && connection->output.empty());
   connection->input.release();

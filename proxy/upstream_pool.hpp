@@ -17,6 +17,7 @@
 #include "base/timer_wheel.hpp"
 #include "net/tls_stream.hpp"
 #include "proxy/upstream.hpp"
+#include "proxy/waiting_line.hpp"
 
 namespace portero::proxy {
 
@@ -79,6 +80,10 @@ class UpstreamPool
   // Takes over limits from a new configuration.
   void set_limits(Milliseconds idle, unsigned max_concurrent) noexcept;
   void close_idle() noexcept { idle_.clear(); }
+  // The one that was idle for the longest time.
+  void close_one_idle() noexcept {
+    if (!idle_.empty()) idle_.erase(idle_.begin());
+  }
 
   const UpstreamSettings& settings() const noexcept { return settings_; }
   const std::string& host_field() const noexcept { return host_field_; }
@@ -89,6 +94,9 @@ class UpstreamPool
   bool is_full() const noexcept {
     return settings_.max_concurrent != 0 && in_use_ >= settings_.max_concurrent;
   }
+  // Who waits for a connection; see upstream_queue.
+  WaitingLine& line() noexcept { return line_; }
+  const WaitingLine& line() const noexcept { return line_; }
   // The last attempt to connect failed, a moment ago: others are tried first.
   bool failed_lately() const noexcept;
 
@@ -120,6 +128,7 @@ class UpstreamPool
   std::vector<Connection> idle_;  // the latest last
   unsigned in_use_ = 0;
   unsigned in_use_peak_ = 0;  // since the last sweep
+  WaitingLine line_;
   Timer sweep_timer_;
 };
 

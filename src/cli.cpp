@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "admin.hpp"
+#include "advice.hpp"
 #include "base/bytes.hpp"
 #include "conf/keys.hpp"
 #include "conf/load.hpp"
@@ -61,6 +62,7 @@ std::shared_ptr<const conf::Config> load_or_explain(const std::string& path) {
 int check(const Options& options) {
   const auto config = load_or_explain(options.config_path);
   if (!config) return exit_failed;
+  for (const std::string& advice : advice_for(*config)) fmt::print(stderr, "{}\n", advice);
   fmt::print("{}: valid, {} {}\n", options.config_path, config->sites.size(),
              config->sites.size() == 1 ? "site" : "sites");
   return exit_done;

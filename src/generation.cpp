@@ -11,16 +11,21 @@ namespace {
 
 using NamePeriods = std::map<UpstreamName, conf::Duration>;
 
+void collect_name(const conf::UpstreamAddress& address, conf::Duration period,
+                  NamePeriods& names) {
+  if (!address.unix_path.empty() || IpAddress::parse(address.host)) return;
+  const auto [known, added] = names.try_emplace({address.host, address.port}, period);
+  if (!added) known->second = std::min(known->second, period);
+}
+
 void collect_names(const std::vector<conf::Route>& routes, NamePeriods& names) {
   for (const conf::Route& route : routes) {
     if (route.proxy) {
       for (const conf::UpstreamAddress& address : route.proxy->to) {
-        if (!address.unix_path.empty() || IpAddress::parse(address.host)) continue;
-        const conf::Duration period = route.proxy->resolve;
-        const auto [known, added] = names.try_emplace({address.host, address.port}, period);
-        if (!added) known->second = std::min(known->second, period);
+        collect_name(address, route.proxy->resolve, names);
       }
     }
+    if (route.php) collect_name(route.php->to, conf::Proxy().resolve, names);
     collect_names(route.routes, names);
   }
 }

@@ -18,6 +18,7 @@
 #include <fmt/format.h>
 
 #include "admin.hpp"
+#include "advice.hpp"
 #include "base/log.hpp"
 #include "certificates.hpp"
 #include "conf/load.hpp"
@@ -153,6 +154,9 @@ Server::SharedConfig Server::load() {
   if (!loaded.config) throw std::runtime_error(format_problems(loaded.errors));
   for (const conf::Problem& warning : loaded.warnings) {
     log::warn("config.warning", log::kv("text", conf::format_problem(warning)));
+  }
+  for (const std::string& advice : advice_for(*loaded.config)) {
+    log::warn("config.warning", log::kv("text", advice));
   }
   return loaded.config;
 }

@@ -7,6 +7,7 @@
 #include "hub/http_api.hpp"
 #include "hub/hub_traffic.hpp"
 #include "hub/ws_upgrade.hpp"
+#include "proxy/php_handler.hpp"
 #include "proxy/redirect.hpp"
 #include "proxy/reverse_proxy.hpp"
 #include "proxy/static_response.hpp"
@@ -47,7 +48,8 @@ class HubTraffic final : public proxy::HubFilter {
 
 class WorkerParts final : public SiteParts, private proxy::HandlerFactory {
  public:
-  explicit WorkerParts(WorkerContext& worker) noexcept : worker_(worker) {}
+  WorkerParts(WorkerContext& worker, const std::string& storage) noexcept
+      : worker_(worker), storage_(storage) {}
 
   proxy::HandlerFactory& factory() override { return *this; }
 
@@ -61,10 +63,12 @@ class WorkerParts final : public SiteParts, private proxy::HandlerFactory {
     if (route.hub) return std::make_unique<HubEntrance>(worker_.shard, *route.hub);
     if (route.respond) return std::make_unique<proxy::StaticResponse>(*route.respond);
     if (route.redirect) return std::make_unique<proxy::Redirect>(*route.redirect);
+    if (route.php) return proxy::make_php_handler(route, worker_.pools, storage_);
     return proxy::make_reverse_proxy(route, worker_.pools);
   }
 
   WorkerContext& worker_;
+  const std::string& storage_;
 };
 
 }  // namespace
@@ -98,7 +102,7 @@ void fill_router(proxy::Router& router, const conf::Config& config, SiteParts& p
 
 Snapshot::Snapshot(std::shared_ptr<const Generation> generation, WorkerContext& worker)
     : generation_(std::move(generation)) {
-  WorkerParts parts(worker);
+  WorkerParts parts(worker, generation_->config->storage);
   fill_router(router_, *generation_->config, parts);
   worker.pools.set_names(*generation_->names);
   hub_ = std::make_unique<HubEntrance>(worker.shard, conf::HubRef{true, {}});

@@ -26,6 +26,15 @@ std::vector<std::string> alpn_protocols(const conf::Config& config) {
   return {"http/1.1"};
 }
 
+// The address that the client has connected to; `bind` may be a wildcard.
+IpAddress local_address(const Fd& socket) {
+  net::SocketAddress local;
+  local.length = sizeof local.storage;
+  auto* const name = reinterpret_cast<sockaddr*>(&local.storage);
+  if (::getsockname(socket.get(), name, &local.length) != 0) return {};
+  return local.ip();
+}
+
 http::Timeouts http_timeouts(const conf::Timeouts& timeouts) {
   return {timeouts.header, timeouts.body, timeouts.idle, timeouts.write};
 }
@@ -214,6 +223,7 @@ Task<Worker::HttpOutcome> Worker::run_http(Fd socket, net::SocketAddress peer, s
   http::ConnectionInfo info;
   info.peer = peer.ip();
   info.peer_port = peer.port();
+  info.local = local_address(socket);
   info.local_port = port;
   info.id = next_connection_id_++;
   bool http2 = false;

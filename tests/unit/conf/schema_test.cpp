@@ -155,7 +155,7 @@ TEST_CASE("schema: the JSON Schema describes what is available and nothing else"
         definitions.at(object.name).as_object().at("properties").as_object();
     CHECK(properties.contains(key.name) == key.available);
   });
-  CHECK(!definitions.contains("php"));
+  CHECK(!definitions.contains("maintenance"));
   CHECK(definitions.at("hub_app").at("required").as_array().size() == 2);
 }
 

@@ -1,0 +1,78 @@
+#include "proxy/document_root.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
+#include <cstring>
+
+#include "base/clock.hpp"
+
+namespace portero::proxy {
+namespace {
+
+constexpr std::int64_t remembered_ms = 1'000;
+constexpr std::size_t scripts_max = 256;
+
+}  // namespace
+
+Result<> DocumentRoot::refresh() {
+  struct stat now {};
+  if (::stat(path_.c_str(), &now) != 0) {
+    const int os_error = errno;
+    folder_ = Fd();
+    return Error(Errc::internal, os_error);
+  }
+  const Identity identity{now.st_dev, now.st_ino};
+  // A folder that was renamed is the same, but its path is another: look again now and then.
+  const bool is_known =
+      folder_.is_open() && identity == identity_ && coarse_clock().monotonic_ms < reopen_after_ms_;
+  if (is_known) return {};
+  return reopen();
+}
+
+Result<> DocumentRoot::reopen() {
+  std::array<char, PATH_MAX> real{};
+  if (::realpath(path_.c_str(), real.data()) == nullptr) return Error(Errc::internal, errno);
+  Fd folder(::open(real.data(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  struct stat opened {};
+  if (!folder.is_open() || ::fstat(folder.get(), &opened) != 0) {
+    return Error(Errc::internal, errno);
+  }
+  const Identity identity{opened.st_dev, opened.st_ino};
+  if (identity != identity_ || real_path_ != real.data()) scripts_.clear();
+  identity_ = identity;
+  folder_ = std::move(folder);
+  real_path_ = real.data();
+  if (real_path_ == "/") real_path_.clear();
+  reopen_after_ms_ = coarse_clock().monotonic_ms + remembered_ms;
+  return {};
+}
+
+DocumentRoot::Found DocumentRoot::look(std::string_view path) const {
+  while (path.starts_with('/')) path.remove_prefix(1);
+  std::array<char, PATH_MAX> name;
+  if (path.size() >= name.size()) return Found::nothing;
+  if (path.empty()) path = ".";
+  std::memcpy(name.data(), path.data(), path.size());
+  name[path.size()] = '\0';
+  struct stat found {};
+  if (::fstatat(folder_.get(), name.data(), &found, 0) != 0) return Found::nothing;
+  if (S_ISREG(found.st_mode)) return Found::file;
+  return S_ISDIR(found.st_mode) ? Found::folder : Found::nothing;
+}
+
+bool DocumentRoot::has_script(std::string_view path) {
+  const std::int64_t now_ms = coarse_clock().monotonic_ms;
+  const auto known = scripts_.find(std::string(path));
+  if (known != scripts_.end() && now_ms < known->second) return true;
+  if (look(path) != Found::file) return false;
+  if (scripts_.size() >= scripts_max) scripts_.clear();
+  scripts_.insert_or_assign(std::string(path), now_ms + remembered_ms);
+  return true;
+}
+
+}  // namespace portero::proxy

@@ -1,0 +1,53 @@
+// DocumentRoot: the folder that `root` names, with symlinks resolved, so that PHP sees the release
+// and not the link to it: a link that is switched to another release counts from the next request
+// on, and PHP's opcode cache never mixes two releases.
+// Thread: the worker's. Owner: the handler. Cost: one stat() per request while nothing changes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/fd.hpp"
+#include "base/result.hpp"
+
+namespace portero::proxy {
+
+class DocumentRoot {
+ public:
+  enum class Found : std::uint8_t { nothing, file, folder };
+
+  explicit DocumentRoot(std::string path) : path_(std::move(path)) {}
+
+  // Looks whether the path still names the same folder. Call once per request, before the others.
+  // Errors: internal, with errno.
+  Result<> refresh();
+  // "/srv/app/releases/7/public": the folder without symlinks and without a slash at the end.
+  const std::string& real_path() const noexcept { return real_path_; }
+  const std::string& path() const noexcept { return path_; }
+  int fd() const noexcept { return folder_.get(); }
+
+  // What `path` ("/a/b") is below the folder; symlinks are followed. Limits: no dot segments, no
+  // NUL, which normalise_target() has seen to.
+  Found look(std::string_view path) const;
+  // Whether it is a regular file; a yes is remembered for a second.
+  bool has_script(std::string_view path);
+
+ private:
+  struct Identity {
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+    friend bool operator==(const Identity&, const Identity&) = default;
+  };
+  Result<> reopen();
+
+  std::string path_;
+  std::string real_path_;
+  Fd folder_;
+  Identity identity_;
+  std::int64_t reopen_after_ms_ = 0;
+  std::unordered_map<std::string, std::int64_t> scripts_;  // and until when they are known
+};
+
+}  // namespace portero::proxy

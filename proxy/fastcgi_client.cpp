@@ -1,0 +1,159 @@
+#include "proxy/fastcgi_client.hpp"
+
+#include <linux/sockios.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+
+#include <algorithm>
+
+#include "base/assert.hpp"
+
+namespace portero::proxy {
+namespace {
+
+constexpr std::size_t read_bytes_first = 16 * 1024;
+// A read that fills its room is followed by larger ones.
+constexpr std::size_t read_bytes_max = 64 * 1024;
+constexpr std::int64_t look_around_ms = 1'000;
+constexpr std::int64_t look_for_reader_ms = 100;
+
+}  // namespace
+
+FastCgiClient::FastCgiClient(UpstreamConnection& connection, const http::Exchange& exchange,
+                             TimerWheel& timers, Milliseconds patience) noexcept
+    : connection_(connection),
+      exchange_(exchange),
+      timers_(timers),
+      patience_(patience),
+      read_bytes_(read_bytes_first),
+      progress_ms_(coarse_clock().monotonic_ms),
+      wake_([](void* self) { static_cast<FastCgiClient*>(self)->ready_.signal(); }, this) {
+  connection_.tcp->set_follower(this);
+}
+
+FastCgiClient::~FastCgiClient() { connection_.tcp->set_follower(nullptr); }
+
+void FastCgiClient::on_ready(std::uint32_t /*epoll_events*/) noexcept { ready_.signal(); }
+
+void FastCgiClient::begin(Bytes params, const BodySpool& body, bool hold_back) {
+  PORTERO_ASSERT(connection_.output.empty());
+  Buffer& out = connection_.output;
+  encode_begin_request(out);
+  encode_stream(FastCgiType::params, params, out);
+  body_ = &body;
+  held_back_ = hold_back && connection_.address.is_unix();
+  if (!held_back_) encode_stream_end(FastCgiType::params, out);
+}
+
+// Whether the other process has taken everything that was sent out of the socket. While it does,
+// the kernel reports the socket as writable, so waiting needs no timer. A close throws away what
+// was not read, but is told before: who is still there after the count has really read.
+bool FastCgiClient::was_read() const noexcept {
+  const int fd = connection_.tcp->fd();
+  int unread = 0;  // with the kernel's own overhead; one while the last buffer is being freed
+  if (::ioctl(fd, SIOCOUTQ, &unread) != 0 || unread > 1) return false;
+  pollfd event{fd, POLLRDHUP, 0};
+  return ::poll(&event, 1, 0) == 0;
+}
+
+void FastCgiClient::stop() noexcept {
+  connection_.stream->cancel(Errc::cancelled);
+  ready_.signal();
+}
+
+bool FastCgiClient::finish() noexcept {
+  const Result<std::optional<FastCgiPiece>> more = decoder_.next(connection_.input);
+  return more && !*more && input_ended_ && !send_failed_ && connection_.output.empty() &&
+         connection_.input.empty() && decoder_.at_boundary() &&
+         connection_.stream->failure() == Errc::ok;
+}
+
+Task<Result<FastCgiPiece>> FastCgiClient::next(std::int64_t wait_ms_max) {
+  const std::int64_t until_ms =
+      wait_ms_max < 0 ? INT64_MAX : coarse_clock().monotonic_ms + wait_ms_max;
+  for (;;) {
+    const Result<std::optional<FastCgiPiece>> piece = decoder_.next(connection_.input);
+    if (!piece) co_return piece.error();
+    if (*piece) co_return **piece;
+    const Result<> sent = send_some();
+    if (!sent) co_return sent.error();
+    const Result<> read = read_some();
+    if (read) continue;
+    if (read.error() != Errc::would_block) co_return read.error();
+    const Result<> waited = co_await wait(until_ms);
+    if (!waited) co_return waited.error();
+  }
+}
+
+// Sends until the socket takes no more. A responder that has closed its side may have answered
+// before, so that is not a failure yet.
+Result<> FastCgiClient::send_some() {
+  while (!send_failed_) {
+    if (held_back_ && connection_.output.empty()) {
+      if (!was_read()) return {};
+      held_back_ = false;
+      encode_stream_end(FastCgiType::params, connection_.output);
+    }
+    const Result<bool> more = refill();
+    if (!more) return more.error();
+    if (!*more) return {};
+    const Bytes parts[] = {connection_.output.readable()};
+    const Result<std::size_t> sent = connection_.stream->try_write(parts);
+    if (!sent && sent.error() == Errc::would_block) return {};
+    if (!sent) {
+      send_failed_ = true;
+      return bytes_sent_ == 0 ? Result<>(sent.error()) : Result<>();
+    }
+    bytes_sent_ += *sent;
+    connection_.output.consume(*sent);
+    restart_patience();
+  }
+  return {};
+}
+
+// Encodes more of the body when what was encoded has left. Returns whether anything is to be sent.
+// The head of a request, a small body and its end are one write.
+Result<bool> FastCgiClient::refill() {
+  Buffer& out = connection_.output;
+  while (!held_back_ && !input_ended_ && out.size() < spool_piece_bytes / 4) {
+    if (body_sent_ == body_->size()) {
+      encode_stream_end(FastCgiType::stdin_data, out);
+      input_ended_ = true;
+      break;
+    }
+    const Result<Bytes> piece = body_->read(body_sent_, scratch_);
+    if (!piece) return piece.error();
+    encode_stream(FastCgiType::stdin_data, *piece, out);
+    body_sent_ += piece->size();
+  }
+  return !out.empty();
+}
+
+Result<> FastCgiClient::read_some() {
+  const MutableBytes room = connection_.input.prepare(read_bytes_);
+  const Result<std::size_t> got = connection_.stream->try_read(room);
+  if (!got) return got.error();
+  if (*got == 0) return Errc::end_of_stream;
+  connection_.input.commit(*got);
+  bytes_received_ += *got;
+  restart_patience();
+  if (*got == room.size()) read_bytes_ = std::min(read_bytes_ * 2, read_bytes_max);
+  return {};
+}
+
+Task<Result<>> FastCgiClient::wait(std::int64_t until_ms) {
+  connection_.input.release();
+  if (connection_.output.empty()) connection_.output.release();
+  if (exchange_.client_gone()) co_return Errc::cancelled;
+  const std::int64_t now_ms = coarse_clock().monotonic_ms;
+  const std::int64_t late_ms = progress_ms_ + patience_.count();
+  if (now_ms >= late_ms) co_return Errc::timeout_response;
+  if (now_ms >= until_ms) co_return Errc::would_block;
+  const std::int64_t look_ms = held_back_ ? look_for_reader_ms : look_around_ms;
+  wake_.arm(timers_, Milliseconds(std::min({late_ms - now_ms, until_ms - now_ms, look_ms})));
+  co_await ready_;
+  wake_.disarm();
+  co_return Result<>();
+}
+
+}  // namespace portero::proxy

@@ -1,0 +1,73 @@
+// FastCgiClient: one request over a connection to a FastCGI responder, on the level of records. One
+// coroutine drives both directions: whenever it reads it also sends what the socket takes, so a
+// script that answers before it has read its input blocks nobody.
+// Thread: the worker's. Owner: the PhpCall; connection, body and exchange outlive it.
+#pragma once
+
+#include "http/exchange.hpp"
+#include "proxy/fastcgi_codec.hpp"
+#include "proxy/spool.hpp"
+#include "proxy/upstream_pool.hpp"
+
+namespace portero::proxy {
+
+class FastCgiClient final : private net::IoWatch {
+ public:
+  // `patience`: how long neither side may make progress.
+  FastCgiClient(UpstreamConnection& connection, const http::Exchange& exchange, TimerWheel& timers,
+                Milliseconds patience) noexcept;
+  FastCgiClient(const FastCgiClient&) = delete;
+  FastCgiClient& operator=(const FastCgiClient&) = delete;
+  ~FastCgiClient();
+
+  // Encodes the request; it leaves with the first next(). With `hold_back` the script cannot start
+  // before the responder has read what came first: until then the request may be made again,
+  // whatever its method, for one more write. Limits: over unix sockets; without effect over TCP,
+  // where nobody can tell.
+  void begin(Bytes params, const BodySpool& body, bool hold_back);
+  // Surely no script has started yet.
+  bool is_held_back() const noexcept { return held_back_; }
+  // The next piece of the answer. Errors: would_block, when `wait_ms_max` have passed without one
+  //   (-1: no such limit); timeout_response, cancelled (the client has gone, or stop()),
+  //   end_of_stream (also the orderly end), bad_upstream_response, internal (the spool cannot be
+  //   read), as ByteStream::try_read.
+  Task<Result<FastCgiPiece>> next(std::int64_t wait_ms_max = -1);
+  // Ends a next() that waits, with `cancelled`.
+  void stop() noexcept;
+  // The time in which nothing was asked does not count against the responder.
+  void restart_patience() noexcept { progress_ms_ = coarse_clock().monotonic_ms; }
+
+  bool anything_sent() const noexcept { return bytes_sent_ != 0; }
+  bool anything_received() const noexcept { return bytes_received_ != 0; }
+  // After the end of the answer: whether all was sent and nothing follows, so that the connection
+  // may serve again.
+  bool finish() noexcept;
+
+ private:
+  void on_ready(std::uint32_t epoll_events) noexcept override;
+  Result<> send_some();
+  bool was_read() const noexcept;
+  Result<bool> refill();
+  Result<> read_some();
+  Task<Result<>> wait(std::int64_t until_ms);
+
+  UpstreamConnection& connection_;
+  const http::Exchange& exchange_;
+  TimerWheel& timers_;
+  const Milliseconds patience_;
+  FastCgiDecoder decoder_;
+  const BodySpool* body_ = nullptr;
+  std::uint64_t body_sent_ = 0;
+  bool held_back_ = false;    // the end of params is not sent
+  bool input_ended_ = false;  // the end of stdin is encoded
+  bool send_failed_ = false;  // it takes no more; there may be an answer all the same
+  std::uint64_t bytes_sent_ = 0;
+  std::uint64_t bytes_received_ = 0;
+  std::size_t read_bytes_;
+  std::int64_t progress_ms_ = 0;
+  Buffer scratch_;  // of the body, from its file
+  WaitPoint ready_;
+  Timer wake_;
+};
+
+}  // namespace portero::proxy

@@ -1,0 +1,123 @@
+#include "proxy/plain_file.hpp"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <cstring>
+
+#include "base/buffer.hpp"
+#include "base/bytes.hpp"
+#include "base/log.hpp"
+
+namespace portero::proxy {
+namespace {
+
+constexpr std::size_t piece_bytes = 64 * 1024;
+
+struct OpenFile {
+  Fd file;
+  std::uint64_t bytes = 0;
+};
+
+// A regular file below the folder; no link leads out of it.
+OpenFile open_below(int folder, std::string_view path) {
+  while (path.starts_with('/')) path.remove_prefix(1);
+  std::array<char, PATH_MAX> name;
+  OpenFile opened;
+  if (path.empty() || path.size() >= name.size()) return opened;
+  std::memcpy(name.data(), path.data(), path.size());
+  name[path.size()] = '\0';
+  open_how how{};
+  how.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+  opened.file = Fd(static_cast<int>(::syscall(SYS_openat2, folder, name.data(), &how, sizeof how)));
+  struct stat found {};
+  const bool is_file =
+      opened.file.is_open() && ::fstat(opened.file.get(), &found) == 0 && S_ISREG(found.st_mode);
+  if (!is_file) return {};
+  opened.bytes = static_cast<std::uint64_t>(found.st_size);
+  return opened;
+}
+
+Task<Result<>> send_file(http::Exchange& exchange, http::Response& response, OpenFile opened) {
+  response.body = http::BodyKind::length;
+  response.content_length = opened.bytes;
+  const Result<> head = co_await exchange.send_head(response);
+  if (!head) co_return head;
+  const bool head_only = exchange.request.method == http::Method::head;
+  std::uint64_t left = head_only ? 0 : opened.bytes;
+  if (left == 0) co_return co_await exchange.send_body({}, http::Last::yes);
+  Buffer buffer;
+  while (left != 0) {
+    buffer.clear();
+    const MutableBytes room = buffer.prepare(piece_bytes);
+    const ssize_t got = ::read(opened.file.get(), room.data(), piece_bytes);
+    if (got <= 0) co_return Errc::internal;
+    const Bytes piece(room.data(), std::min<std::uint64_t>(static_cast<std::size_t>(got), left));
+    left -= piece.size();
+    const Result<> sent =
+        co_await exchange.send_body(piece, left == 0 ? http::Last::yes : http::Last::no);
+    if (!sent) co_return sent;
+  }
+  co_return Result<>();
+}
+
+std::string_view type_of(std::string_view path) noexcept {
+  static constexpr std::array<std::array<std::string_view, 2>, 12> types = {{
+      {".html", "text/html; charset=utf-8"},
+      {".css", "text/css; charset=utf-8"},
+      {".js", "text/javascript; charset=utf-8"},
+      {".json", "application/json"},
+      {".svg", "image/svg+xml"},
+      {".png", "image/png"},
+      {".jpg", "image/jpeg"},
+      {".webp", "image/webp"},
+      {".ico", "image/x-icon"},
+      {".woff2", "font/woff2"},
+      {".txt", "text/plain; charset=utf-8"},
+      {".pdf", "application/pdf"},
+  }};
+  for (const auto& [suffix, type] : types) {
+    if (path.ends_with(suffix)) return type;
+  }
+  return "application/octet-stream";
+}
+
+}  // namespace
+
+Task<Result<>> serve_plain_file(http::Exchange& exchange, const DocumentRoot& root,
+                                std::string_view path) {
+  const http::Method method = exchange.request.method;
+  if (method != http::Method::get && method != http::Method::head) {
+    co_return co_await http::respond(exchange, 405, "Method Not Allowed\n");
+  }
+  OpenFile opened = open_below(root.fd(), path);
+  if (!opened.file.is_open()) co_return co_await http::respond(exchange, 404, "Not Found\n");
+  http::Response response(exchange.arena);
+  response.headers.add("Content-Type", type_of(path), http::FieldId::content_type);
+  co_return co_await send_file(exchange, response, std::move(opened));
+}
+
+Task<Result<>> serve_named_file(http::Exchange& exchange, http::Response& response,
+                                const std::string& root, std::string_view path) {
+  if (path.starts_with(root)) path.remove_prefix(root.size());
+  Fd folder;
+  if (!root.empty()) folder = Fd(::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  OpenFile opened;
+  if (folder.is_open()) opened = open_below(folder.get(), path);
+  if (!opened.file.is_open()) {
+    log::warn("php.sendfile", log::kv("file", path), log::kv("sendfile_root", root),
+              log::kv("path", exchange.request.path),
+              log::kv("text", root.empty() ? "PHP named a file, but `sendfile_root` is not given"
+                                           : "PHP named a file that is not below sendfile_root"));
+    co_return co_await http::respond(exchange, 404, "Not Found\n");
+  }
+  co_return co_await send_file(exchange, response, std::move(opened));
+}
+
+}  // namespace portero::proxy

@@ -1,0 +1,58 @@
+#include "proxy/upstream_queue.hpp"
+
+#include <algorithm>
+
+namespace portero::proxy {
+namespace {
+
+// How often the first in line asks an upstream that refuses.
+constexpr std::int64_t retry_ms = 100;
+
+// PHP-FPM and others refuse while they restart: the port is closed, the unix socket is not there or
+// its backlog is full.
+bool may_pass(Errc code) noexcept {
+  return code == Errc::connection_refused || code == Errc::upstream_pool_full ||
+         code == Errc::timeout_connect;
+}
+
+Task<Result<Lease>> try_once(UpstreamPool& pool, const QueueLimits& limits, Connection kind) {
+  if (kind == Connection::any) {
+    std::optional<Lease> idle = pool.take_idle(true);
+    if (idle) co_return std::move(*idle);
+  } else {
+    // An idle connection may keep the very process busy that could answer.
+    pool.close_one_idle();
+  }
+  co_return co_await pool.connect(limits.connect);
+}
+
+}  // namespace
+
+Task<Result<Lease>> wait_for_connection(http::Exchange& exchange, PoolRef pool, QueueLimits limits,
+                                        Connection kind) {
+  WaitingLine& line = pool->line();
+  if (line.empty()) {
+    Result<Lease> lease = co_await try_once(*pool, limits, kind);
+    if (lease || !may_pass(lease.error().code)) co_return std::move(lease);
+    if (limits.wait.count() == 0) co_return lease.error();
+  }
+  if (line.size() >= limits.size) co_return Errc::upstream_pool_full;
+  const std::int64_t until_ms = coarse_clock().monotonic_ms + limits.wait.count();
+  WaitingLine::Place place(line);
+  Timer wake([](void* self) { static_cast<WaitingLine::Place*>(self)->turn.signal(); }, &place);
+  Error last = Errc::upstream_pool_full;
+  for (;;) {
+    const std::int64_t left_ms = until_ms - coarse_clock().monotonic_ms;
+    if (left_ms <= 0) co_return last;
+    wake.arm(pool->loop().timers(), Milliseconds(std::min(left_ms, retry_ms)));
+    co_await place.turn;
+    wake.disarm();
+    if (exchange.client_gone()) co_return Errc::cancelled;
+    if (!place.is_first()) continue;
+    Result<Lease> lease = co_await try_once(*pool, limits, kind);
+    if (lease || !may_pass(lease.error().code)) co_return std::move(lease);
+    last = lease.error();
+  }
+}
+
+}  // namespace portero::proxy
