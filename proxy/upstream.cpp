@@ -12,8 +12,9 @@ namespace {
 constexpr std::uint16_t https_port = 443;
 constexpr std::uint16_t http_port = 80;
 constexpr std::size_t addresses_max = 64;
-// PHP-FPM gives a whole process to a connection, idle or not: few are kept, and not for long.
-constexpr Milliseconds fastcgi_idle{1'000};
+// PHP-FPM gives a whole process to a connection, idle or not, and another worker may wait for it:
+// a connection is kept only while there is something to do.
+constexpr Milliseconds fastcgi_idle{200};
 
 }  // namespace
 

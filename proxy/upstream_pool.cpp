@@ -10,7 +10,7 @@
 namespace portero::proxy {
 namespace {
 
-constexpr Milliseconds sweep_period{1'000};
+constexpr Milliseconds sweep_period_max{1'000};
 constexpr std::int64_t avoid_ms = 2'000;  // how long a failed address or upstream comes last
 
 }  // namespace
@@ -170,7 +170,12 @@ void UpstreamPool::end_use(Connection connection, bool keep) {
   connection->output.release();
   connection->idle_since_ms = coarse_clock().monotonic_ms;
   idle_.push_back(std::move(connection));
-  if (!sweep_timer_.armed()) sweep_timer_.arm(loop_.timers(), sweep_period);
+  if (!sweep_timer_.armed()) sweep_timer_.arm(loop_.timers(), sweep_period());
+}
+
+Milliseconds UpstreamPool::sweep_period() const noexcept {
+  const bool is_brief = settings_.idle.count() != 0 && settings_.idle < sweep_period_max;
+  return is_brief ? settings_.idle : sweep_period_max;
 }
 
 // Closes what the upstream has closed, what was idle for too long, and what nobody has needed.
@@ -183,7 +188,7 @@ void UpstreamPool::sweep(void* self) {
     return expired || connection->is_stale(false);
   });
   pool.close_surplus();
-  if (!pool.idle_.empty()) pool.sweep_timer_.arm(pool.loop_.timers(), sweep_period);
+  if (!pool.idle_.empty()) pool.sweep_timer_.arm(pool.loop_.timers(), pool.sweep_period());
 }
 
 // Half of what is beyond the last period's peak goes in each sweep, the longest unused first.

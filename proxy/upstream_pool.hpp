@@ -112,6 +112,7 @@ class UpstreamPool
   void end_use(Connection connection, bool keep);
   Task<Result<Connection>> connect_to(net::SocketAddress address, Milliseconds timeout);
   std::size_t first_address() noexcept;
+  Milliseconds sweep_period() const noexcept;
   static void sweep(void* self);
   void close_surplus();
 
