@@ -87,10 +87,9 @@ Issue check_php_file(std::string_view text) {
     return issue(fmt::format("\"{}\" is not = and a status", text), "=404");
   }
   constexpr std::string_view index = "{index}";  // known here alone
-  std::string rest(text);
-  const std::size_t at = rest.find(index);
-  if (at != std::string::npos) rest.replace(at, index.size(), "x");
-  return check_template(rest);
+  const std::size_t at = text.find(index);
+  if (at == std::string_view::npos) return check_template(text);
+  return check_template(fmt::format("{}x{}", text.substr(0, at), text.substr(at + index.size())));
 }
 
 Issue check_redirect_target(std::string_view text) {
