@@ -1,18 +1,16 @@
 #include "proxy/plain_file.hpp"
 
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <climits>
-#include <cstring>
 
 #include "base/buffer.hpp"
 #include "base/bytes.hpp"
 #include "base/log.hpp"
+#include "proxy/open_below.hpp"
 
 namespace portero::proxy {
 namespace {
@@ -24,24 +22,19 @@ struct OpenFile {
   std::uint64_t bytes = 0;
 };
 
-// A regular file below the folder; no link leads out of it.
-OpenFile open_below(int folder, std::string_view path) {
-  while (path.starts_with('/')) path.remove_prefix(1);
-  std::array<char, PATH_MAX> name;
-  OpenFile opened;
-  if (path.empty() || path.size() >= name.size()) return opened;
-  std::memcpy(name.data(), path.data(), path.size());
-  name[path.size()] = '\0';
-  open_how how{};
-  how.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
-  opened.file = Fd(static_cast<int>(::syscall(SYS_openat2, folder, name.data(), &how, sizeof how)));
+OpenFile open_file(int folder, std::string_view path, Symlinks symlinks) {
+  Result<Fd> file = open_below(folder, path, symlinks);
+  if (!file) {
+    if (file.error().os_error == EXDEV) {
+      log::warn("file.symlink", log::kv("path", path),
+                log::kv("text", "a symlink that leads out of the folder is not followed: it must "
+                                "belong to root or to the owner of the folder (chown -h)"));
+    }
+    return {};
+  }
   struct stat found {};
-  const bool is_file =
-      opened.file.is_open() && ::fstat(opened.file.get(), &found) == 0 && S_ISREG(found.st_mode);
-  if (!is_file) return {};
-  opened.bytes = static_cast<std::uint64_t>(found.st_size);
-  return opened;
+  if (::fstat(file->get(), &found) != 0) return {};
+  return {std::move(*file), static_cast<std::uint64_t>(found.st_size)};
 }
 
 Task<Result<>> send_file(http::Exchange& exchange, http::Response& response, OpenFile opened) {
@@ -96,7 +89,7 @@ Task<Result<>> serve_plain_file(http::Exchange& exchange, const DocumentRoot& ro
   if (method != http::Method::get && method != http::Method::head) {
     co_return co_await http::respond(exchange, 405, "Method Not Allowed\n");
   }
-  OpenFile opened = open_below(root.fd(), path);
+  OpenFile opened = open_file(root.fd(), path, Symlinks::of_owner);
   if (!opened.file.is_open()) co_return co_await http::respond(exchange, 404, "Not Found\n");
   http::Response response(exchange.arena);
   response.headers.add("Content-Type", type_of(path), http::FieldId::content_type);
@@ -109,7 +102,7 @@ Task<Result<>> serve_named_file(http::Exchange& exchange, http::Response& respon
   Fd folder;
   if (!root.empty()) folder = Fd(::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   OpenFile opened;
-  if (folder.is_open()) opened = open_below(folder.get(), path);
+  if (folder.is_open()) opened = open_file(folder.get(), path, Symlinks::inside);
   if (!opened.file.is_open()) {
     log::warn("php.sendfile", log::kv("file", path), log::kv("sendfile_root", root),
               log::kv("path", exchange.request.path),

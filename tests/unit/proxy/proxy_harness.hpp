@@ -125,11 +125,7 @@ class ProxyRig {
     route.proxy->to.push_back(upstream.address());
   }
   // The connection's coroutine must not outlive what it uses.
-  ~ProxyRig() {
-    if (!ended) client_->cancel(Errc::cancelled);
-    turn_until([this] { return ended; });
-    CHECK(ended);
-  }
+  ~ProxyRig() { end(); }
 
   net::Loop loop;
   QuietLog quiet;
@@ -144,7 +140,11 @@ class ProxyRig {
   void start() {
     Explained<std::unique_ptr<http::Handler>> made = make_reverse_proxy(route, pools);
     REQUIRE(made);
-    service_.handler = std::move(*made);
+    start(std::move(*made));
+  }
+  void start(std::unique_ptr<http::Handler> handler) {
+    service_.handler = std::move(handler);
+    started_ = true;
     spawn(serve());
   }
 
@@ -159,6 +159,14 @@ class ProxyRig {
   // Lets everything happen that can happen by itself.
   void settle() {
     for (int i = 0; i < 10; ++i) loop.run_once(0);
+  }
+
+  // Ends the client's connection, and what it has under way.
+  void end() {
+    if (!started_) return;
+    if (!ended) client_->cancel(Errc::cancelled);
+    turn_until([this] { return ended; });
+    CHECK(ended);
   }
 
   FakePeer accept() { return accept_at(upstream); }
@@ -216,6 +224,7 @@ class ProxyRig {
   }
 
   http::ConnectionInfo info_;
+  bool started_ = false;
   http::Timeouts timeouts_;
   HandlerService service_;
   Buffer input_;
