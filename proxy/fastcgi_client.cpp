@@ -19,7 +19,7 @@ constexpr std::int64_t look_for_reader_ms = 100;
 
 }  // namespace
 
-FastCgiClient::FastCgiClient(UpstreamConnection& connection, const http::Exchange& exchange,
+FastCgiClient::FastCgiClient(UpstreamConnection& connection, http::Exchange& exchange,
                              TimerWheel& timers, Milliseconds patience) noexcept
     : connection_(connection),
       exchange_(exchange),
@@ -151,7 +151,9 @@ Task<Result<>> FastCgiClient::wait(std::int64_t until_ms) {
   if (now_ms >= until_ms) co_return Errc::would_block;
   const std::int64_t look_ms = held_back_ ? look_for_reader_ms : look_around_ms;
   wake_.arm(timers_, Milliseconds(std::min({late_ms - now_ms, until_ms - now_ms, look_ms})));
+  exchange_.client_watch = &ready_;
   co_await ready_;
+  exchange_.client_watch = nullptr;
   wake_.disarm();
   co_return Result<>();
 }

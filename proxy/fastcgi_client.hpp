@@ -14,7 +14,7 @@ namespace portero::proxy {
 class FastCgiClient final : private net::IoWatch {
  public:
   // `patience`: how long neither side may make progress.
-  FastCgiClient(UpstreamConnection& connection, const http::Exchange& exchange, TimerWheel& timers,
+  FastCgiClient(UpstreamConnection& connection, http::Exchange& exchange, TimerWheel& timers,
                 Milliseconds patience) noexcept;
   FastCgiClient(const FastCgiClient&) = delete;
   FastCgiClient& operator=(const FastCgiClient&) = delete;
@@ -52,7 +52,7 @@ class FastCgiClient final : private net::IoWatch {
   Task<Result<>> wait(std::int64_t until_ms);
 
   UpstreamConnection& connection_;
-  const http::Exchange& exchange_;
+  http::Exchange& exchange_;
   TimerWheel& timers_;
   const Milliseconds patience_;
   FastCgiDecoder decoder_;

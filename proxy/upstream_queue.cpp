@@ -45,7 +45,9 @@ Task<Result<Lease>> wait_for_connection(http::Exchange& exchange, PoolRef pool, 
     const std::int64_t left_ms = until_ms - coarse_clock().monotonic_ms;
     if (left_ms <= 0) co_return last;
     wake.arm(pool->loop().timers(), Milliseconds(std::min(left_ms, retry_ms)));
+    exchange.client_watch = &place.turn;
     co_await place.turn;
+    exchange.client_watch = nullptr;
     wake.disarm();
     if (exchange.client_gone()) co_return Errc::cancelled;
     if (!place.is_first()) continue;
