@@ -48,6 +48,20 @@ class ResponseStep {
   virtual void apply(Exchange& exchange, Response& response) const = 0;
 };
 
+// Changes a response's body on its way out (compression). Set by a response step.
+class BodyFilter {
+ public:
+  struct Output {
+    Bytes data;         // good until the next call
+    bool done = false;  // nothing more comes of this piece
+  };
+
+  virtual ~BodyFilter() = default;
+  // Takes from the front of `piece`; called again until it is done. An empty piece with Last::no
+  // asks for all that has been held back. Errors: internal.
+  virtual Result<Output> next(Bytes& piece, Last last) = 0;
+};
+
 class Exchange {
  public:
   explicit Exchange(const ConnectionInfo& connection_info, const Timeouts& limits = {}) noexcept
@@ -66,7 +80,7 @@ class Exchange {
   // first when the client waits for it. A read that waits when the response ends, or when reset()
   // is called, returns `cancelled`.
   // Errors: end_of_stream, connection_reset, timeout_body, bad_request, bad_framing, stream_reset,
-  //   cancelled.
+  //   body_too_large (past body_bytes_max), cancelled.
   virtual Task<Result<Bytes>> read_body() = 0;
   // Sends an informational response (1xx but 101). HTTP/1.0 clients get none.
   virtual Task<Result<>> send_interim(Response& response) = 0;
@@ -75,7 +89,9 @@ class Exchange {
   Task<Result<>> send_head(Response& response);
   // Sends a piece of the body; returns when the peer may take more. An empty piece with Last::no
   // flushes what is buffered (use it before waiting for an upstream that streams).
-  virtual Task<Result<>> send_body(Bytes piece, Last last) = 0;
+  Task<Result<>> send_body(Bytes piece, Last last) {
+    return body_filter ? send_filtered(piece, last) : write_body(piece, last);
+  }
   // Gives up visibly: HTTP/1 closes without completing the body, HTTP/2 resets the stream.
   virtual void reset(Errc why) noexcept = 0;
   // Whether the client is known to have gone: work for it may be given up.
@@ -87,6 +103,8 @@ class Exchange {
   bool head_sent() const noexcept { return status_sent != 0; }
 
   std::span<const ResponseStep* const> response_steps;  // set by the route
+  std::unique_ptr<BodyFilter> body_filter;              // set by a response step; may be null
+  std::uint64_t body_bytes_max = UINT64_MAX;            // of the request; set by the route
   std::unique_ptr<Session> takeover;                    // set by the handler that sends 101 / 200
 
   // For the access log.
@@ -99,6 +117,10 @@ class Exchange {
 
  protected:
   virtual Task<Result<>> write_head(Response& response) = 0;
+  virtual Task<Result<>> write_body(Bytes piece, Last last) = 0;
+
+ private:
+  Task<Result<>> send_filtered(Bytes piece, Last last);
 };
 
 // Answers with a complete small response. `body` is text/plain unless `content_type` says else.

@@ -111,6 +111,10 @@ Task<Result<Bytes>> H1Exchange::read_body() {
     }
     if (piece->state == BodyPiece::State::data) {
       body_bytes_read += piece->data.size();
+      if (body_bytes_read > body_bytes_max) {
+        read_failure_ = Errc::body_too_large;
+        break;
+      }
       co_return piece->data;
     }
     const Result<> more = co_await read_more();
@@ -238,7 +242,7 @@ bool H1Exchange::decide_keep_alive(const Response& response) const noexcept {
          decoder_.remaining() <= drained_bytes_max;
 }
 
-Task<Result<>> H1Exchange::send_body(Bytes piece, Last last) {
+Task<Result<>> H1Exchange::write_body(Bytes piece, Last last) {
   PORTERO_ASSERT(head_sent());
   using Sent = Task<Result<>>;
   if (write_failure_ != Errc::ok) return Sent::ready(write_failure_);

@@ -36,12 +36,12 @@ class H1Exchange final : public Exchange {
 
   Task<Result<Bytes>> read_body() override;
   Task<Result<>> send_interim(Response& response) override;
-  Task<Result<>> send_body(Bytes piece, Last last) override;
   void reset(Errc why) noexcept override;
   bool client_gone() const noexcept override;
 
  private:
   Task<Result<>> write_head(Response& response) override;
+  Task<Result<>> write_body(Bytes piece, Last last) override;
   Result<> encode_head(Response& response);
   BodyFraming announce(const Response& response) noexcept;
   bool decide_keep_alive(const Response& response) const noexcept;

@@ -101,6 +101,7 @@ Task<Result<Bytes>> H2Exchange::read_body() {
     const Result<Bytes> piece = stream_->take_input();
     if (piece) {
       body_bytes_read += piece->size();
+      if (body_bytes_read > body_bytes_max) co_return Errc::body_too_large;
       progress_bytes_ += piece->size();
       if (progress_bytes_ >= progress_bytes_min) {
         progress_bytes_ = 0;
@@ -180,7 +181,7 @@ Result<> H2Exchange::submit_head(Response& response) {
   return {};
 }
 
-Task<Result<>> H2Exchange::send_body(Bytes piece, Last last) {
+Task<Result<>> H2Exchange::write_body(Bytes piece, Last last) {
   PORTERO_ASSERT(head_sent());
   using Sent = Task<Result<>>;
   if (stream_->failure() != Errc::ok) return Sent::ready(stream_->failure());

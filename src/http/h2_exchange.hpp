@@ -35,12 +35,12 @@ class H2Exchange final : public Exchange, public FromFramePool {
 
   Task<Result<Bytes>> read_body() override;
   Task<Result<>> send_interim(Response& response) override;
-  Task<Result<>> send_body(Bytes piece, Last last) override;
   void reset(Errc why) noexcept override;
   bool client_gone() const noexcept override;
 
  private:
   Task<Result<>> write_head(Response& response) override;
+  Task<Result<>> write_body(Bytes piece, Last last) override;
   Result<> submit_head(Response& response);
   Task<Result<>> wait_for_input();
   bool has_room(std::size_t piece_bytes) const noexcept;

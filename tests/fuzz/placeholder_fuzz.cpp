@@ -16,7 +16,7 @@ class SilentExchange final : public http::Exchange {
   using Exchange::Exchange;
   Task<Result<Bytes>> read_body() override { co_return Bytes(); }
   Task<Result<>> send_interim(http::Response&) override { co_return Result<>(); }
-  Task<Result<>> send_body(Bytes, http::Last) override { co_return Result<>(); }
+  Task<Result<>> write_body(Bytes, http::Last) override { co_return Result<>(); }
   void reset(Errc) noexcept override {}
   bool client_gone() const noexcept override { return false; }
 

@@ -45,7 +45,7 @@ class FakeExchange final : public http::Exchange {
     co_return Bytes(last_);
   }
   Task<Result<>> send_interim(http::Response&) override { co_return Result<>(); }
-  Task<Result<>> send_body(Bytes piece, http::Last last) override {
+  Task<Result<>> write_body(Bytes piece, http::Last last) override {
     body.append(piece);
     complete = last == http::Last::yes;
     co_return Result<>();

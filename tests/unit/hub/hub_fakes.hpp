@@ -77,7 +77,7 @@ class FakeExchange final : public http::Exchange {
 
   Task<Result<Bytes>> read_body() override { co_return Bytes(); }
   Task<Result<>> send_interim(http::Response& /*response*/) override { co_return Result<>(); }
-  Task<Result<>> send_body(Bytes piece, http::Last /*last*/) override {
+  Task<Result<>> write_body(Bytes piece, http::Last /*last*/) override {
     body += piece;
     co_return Result<>();
   }
