@@ -123,6 +123,31 @@ Php build_php(const RoutePlace& place, const Node& node) {
   return php;
 }
 
+Files build_files(const Node& node) {
+  Files files;
+  if (!node.is_map()) return files;
+  if (const Node* index = node.find("index")) files.index = texts_of(index);
+  read_text(node, "fallback", files.fallback);
+  files.hide = texts_of(node.find("hide"));
+  if (const Node* kinds = node.find("precompressed")) files.precompressed = texts_of(kinds);
+  read_text(node, "symlinks", files.symlinks);
+  files.cache = read_pairs(node.find("cache"));
+  return files;
+}
+
+Encode build_encode(const Node& node) {
+  Encode encode;
+  const Node* with = node.is_map() ? node.find("with") : &node;
+  encode.with = with == nullptr ? std::vector<std::string>{"true"} : texts_of(with);
+  if (encode.with == std::vector<std::string>{"off"}) encode.with.clear();
+  if (encode.with == std::vector<std::string>{"true"}) encode.with = {"zstd", "br", "gzip"};
+  if (!node.is_map()) return encode;
+  encode.types = texts_of(node.find("types"));
+  read_size(node, "min", encode.min);
+  read_unsigned(node, "level", encode.level);
+  return encode;
+}
+
 // A number is a status; any other text, and a number in quotes, the body.
 Respond build_respond(const Node& node) {
   Respond respond;
@@ -173,9 +198,9 @@ void check_actions(const RoutePlace& place, const Node& map, const KeyPath& path
   };
   // An action with a typo is reported already.
   if (std::any_of(map.entries.begin(), map.entries.end(), is_unknown)) return;
-  place.context.problems.error({where, path.text(),
-                                fmt::format("this {} does nothing", is_site ? "site" : "route"),
-                                "one of hub, php, proxy, redirect, respond, routes", "", ""});
+  place.context.problems.error(
+      {where, path.text(), fmt::format("this {} does nothing", is_site ? "site" : "route"),
+       "one of files, hub, php, proxy, redirect, respond, routes", "", ""});
 }
 
 void build_action(const RoutePlace& place, const Node& map, const KeyPath& path, Route& route) {
@@ -183,6 +208,7 @@ void build_action(const RoutePlace& place, const Node& map, const KeyPath& path,
     route.proxy = build_proxy(place, *node, path.key("proxy"));
   }
   if (const Node* node = map.find("php"); node != nullptr) route.php = build_php(place, *node);
+  if (const Node* node = map.find("files"); node != nullptr) route.files = build_files(*node);
   if (const Node* node = map.find("respond"); node != nullptr) route.respond = build_respond(*node);
   if (const Node* node = map.find("redirect"); node != nullptr) {
     route.redirect = build_redirect(*node);
@@ -234,6 +260,13 @@ Route build_route(const RoutePlace& place, const Node& map, const KeyPath& path,
   read_text(map, "root", route.root);
   read_text(map, "strip_prefix", route.strip_prefix);
   read_text(map, "rewrite", route.rewrite);
+  if (const Node* encode = map.find("encode")) route.encode = build_encode(*encode);
+  const Node* limits = map.find("limits");
+  if (limits != nullptr && limits->has("body")) {
+    std::uint64_t bytes = 0;
+    read_size(*limits, "body", bytes);
+    route.body_bytes_max = bytes;
+  }
   const Node* hub = map.find("hub");
   if (!is_site) {
     route.log_off = map.has("log");
@@ -247,6 +280,8 @@ Route build_route(const RoutePlace& place, const Node& map, const KeyPath& path,
   outer.headers_up = std::exchange(route.headers_up, {});
   outer.log_off = route.log_off;
   outer.root = route.root;
+  outer.encode = route.encode;
+  outer.body_bytes_max = route.body_bytes_max;
   for (Route& inner : route.routes) inherit(outer, inner);
   return route;
 }
@@ -261,6 +296,8 @@ HubRef build_hub_use(const RoutePlace& place, const Node& node, const KeyPath& p
 
 void inherit(const Route& outer, Route& route) {
   if (route.root.empty()) route.root = outer.root;
+  if (!route.encode) route.encode = outer.encode;
+  if (!route.body_bytes_max) route.body_bytes_max = outer.body_bytes_max;
   if (route.strip_prefix.empty()) route.strip_prefix = outer.strip_prefix;
   if (route.rewrite.empty()) route.rewrite = outer.rewrite;
   route.log_off = route.log_off || outer.log_off;
@@ -275,6 +312,8 @@ void inherit(const Route& outer, Route& route) {
   inner_part.headers_up = outer.headers_up;
   inner_part.log_off = route.log_off;
   inner_part.root = route.root;
+  inner_part.encode = route.encode;
+  inner_part.body_bytes_max = route.body_bytes_max;
   for (Route& inner : route.routes) inherit(inner_part, inner);
 }
 

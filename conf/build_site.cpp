@@ -89,7 +89,8 @@ class SiteBuilder {
   }
 
   static bool has_action(const Route& route) {
-    return route.proxy || route.php || route.respond || route.redirect || !route.routes.empty();
+    return route.proxy || route.php || route.files || route.respond || route.redirect ||
+           !route.routes.empty();
   }
 
   static void take_inner_headers(Route& body) {

@@ -108,6 +108,23 @@ struct Php {
   PhpTimeouts timeouts;
 };
 
+struct Files {
+  std::vector<std::string> index{"index.html"};
+  std::string fallback;  // a path that may hold placeholders; "" = 404
+  std::vector<std::string> hide;
+  std::vector<std::string> precompressed{"br", "zst", "gz"};
+  std::string symlinks = "inside";                         // or "any"
+  std::vector<std::pair<std::string, std::string>> cache;  // path pattern and Cache-Control
+};
+
+// Compression; no codings is none.
+struct Encode {
+  std::vector<std::string> with;   // zstd, br, gzip, in order of preference
+  std::vector<std::string> types;  // media types, "text/*"; none = a sensible list
+  std::uint64_t min = 1'024;       // bytes
+  unsigned level = 0;              // 0 = each coding's own default
+};
+
 struct Respond {
   int status = 200;
   std::string body;  // may hold placeholders
@@ -137,9 +154,12 @@ struct Route {
   std::string strip_prefix;
   std::string rewrite;
   bool log_off = false;
+  std::optional<std::uint64_t> body_bytes_max;  // of a request
+  std::optional<Encode> encode;
   std::optional<HubRef> hub;  // at site level it may stand beside another terminal
   std::optional<Proxy> proxy;
   std::optional<Php> php;
+  std::optional<Files> files;
   std::optional<Respond> respond;
   std::optional<Redirect> redirect;
   std::vector<Route> routes;  // nested; the first match wins

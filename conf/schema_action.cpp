@@ -12,6 +12,8 @@ constexpr Word balance_words[] = {{"two_random"},   {"random"},         {"round_
                                   {"cookie", false}};
 constexpr Word proxy_protocol_words[] = {{"v1"}, {"v2"}};
 constexpr Word symlink_words[] = {{"inside"}, {"any"}};
+constexpr Word side_words[] = {{"br"}, {"zst"}, {"gz"}};
+constexpr Word coding_words[] = {{"zstd"}, {"br"}, {"gzip"}};
 
 // --- proxy --------------------------------------------------------------------------------------
 
@@ -217,24 +219,95 @@ constexpr Key php_timeouts_keys[] = {
      .doc = "To the head of an answer, and between two pieces of it."},
 };
 
+// --- files --------------------------------------------------------------------------------------
+
+constexpr Word immutable_word[] = {{"immutable"}};
+constexpr Value cache_text = {.scalar = Form::text, .words = immutable_word};
+constexpr Key files_keys[] = {
+    {.name = "index",
+     .value = some(Form::text),
+     .fallback = "[index.html]",
+     .doc = "The file of a folder; the first that exists."},
+    {.name = "fallback",
+     .value = one(Form::path_template),
+     .doc = "The file that is served when there is none, with status 200: `/index.html` for a "
+            "single-page application."},
+    {.name = "browse",
+     .value = one(Form::boolean),
+     .fallback = "false",
+     .doc = "Lists folders.",
+     .available = false,
+     .instead = "put an index.html into the folder"},
+    {.name = "hide",
+     .value = some(Form::text),
+     .doc = "What is not served, answered with 404: names (`*.map`), or paths (`/internal/*`). "
+            "Dotfiles never are."},
+    {.name = "precompressed",
+     .value = word_list(side_words),
+     .fallback = "[br, zst, gz]",
+     .doc = "Kinds of files that stand compressed beside a file (`app.js.br`) and are served "
+            "instead when the client takes them."},
+    {.name = "symlinks",
+     .value = word(symlink_words),
+     .fallback = "inside",
+     .doc = "Which are followed: those that stay below `root`, or `any`."},
+    {.name = "cache",
+     .value = map_of(cache_text, Form::path_pattern),
+     .doc = "`Cache-Control` by path; `immutable` is `public, max-age=31536000, immutable`, for "
+            "files with a hash in their name."},
+};
+
+// --- encode -------------------------------------------------------------------------------------
+
+constexpr Key encode_keys[] = {
+    {.name = "with",
+     .value = word_list(coding_words),
+     .fallback = "[zstd, br, gzip]",
+     .doc = "Codings; the client decides, and where it has no preference this order."},
+    {.name = "types",
+     .value = some(Form::text),
+     .doc = "Media types, `text/*` too; by default texts, scripts, JSON, XML, SVG, fonts and "
+            "WebAssembly that are not packed already."},
+    {.name = "min",
+     .value = size(0, 1'000 * megabyte),
+     .fallback = "1KiB",
+     .doc = "Answers that are known to be smaller are left alone."},
+    {.name = "level",
+     .value = integer(1, 22),
+     .doc = "Effort; by default 6 for gzip, 4 for br, 3 for zstd. gzip goes to 9, br to 11."},
+};
+
+// --- limits -------------------------------------------------------------------------------------
+
+constexpr Key limits_keys[] = {
+    {.name = "body",
+     .value = size(0, 1'000'000 * megabyte),
+     .doc = "Of a request; a larger one is answered with 413 before it is read, or when it turns "
+            "out so. Under `php`, which waits for the whole body, 100MB by default."},
+    {.name = "requests",
+     .value = some(Form::rate),
+     .doc = "`100/s per client_ip`.",
+     .available = false,
+     .instead = "limit it in the application"},
+    {.name = "connections",
+     .value = some(Form::quota),
+     .doc = "`50 per client_ip`.",
+     .available = false,
+     .instead = "limit it in the firewall"},
+    {.name = "handshakes",
+     .value = some(Form::rate),
+     .doc = "`10/s per client_ip`.",
+     .available = false,
+     .instead = "limit it in the firewall"},
+    {.name = "burst",
+     .value = integer(0, 1'000'000),
+     .doc = "Above the rate at once.",
+     .available = false,
+     .instead = "leave it out"},
+};
+
 // --- for later versions -------------------------------------------------------------------------
 
-constexpr Value cache_text = one(Form::text);
-constexpr Key files_keys[] = {
-    {.name = "index", .value = some(Form::text), .fallback = "[index.html]", .doc = "Of a folder."},
-    {.name = "fallback", .value = one(Form::path_template), .doc = "When there is no file."},
-    {.name = "browse", .value = one(Form::boolean), .fallback = "false", .doc = "Lists folders."},
-    {.name = "hide", .value = some(Form::text), .doc = "Names not served."},
-    {.name = "precompressed", .value = some(Form::text), .doc = "Kinds of files beside a file."},
-    {.name = "symlinks", .value = word(symlink_words), .fallback = "inside", .doc = "Followed."},
-    {.name = "cache", .value = map_of(cache_text, Form::path_pattern), .doc = "Cache-Control."},
-};
-constexpr Key encode_keys[] = {
-    {.name = "with", .value = some(Form::text), .doc = "Encodings in order of preference."},
-    {.name = "types", .value = some(Form::text), .doc = "Media types."},
-    {.name = "min", .value = size(0, 1'000 * megabyte), .fallback = "1KiB", .doc = "From here on."},
-    {.name = "level", .value = integer(1, 22), .doc = "Effort."},
-};
 constexpr Key basic_auth_keys[] = {
     {.name = "users", .value = map_of(text_value, Form::text), .doc = "Names and hashes."},
     {.name = "realm", .value = text_value, .doc = "What the browser shows."},
@@ -244,13 +317,6 @@ constexpr Key forward_auth_keys[] = {
     {.name = "to", .value = one(Form::url), .doc = "The server.", .required = true},
     {.name = "copy", .value = some(Form::header_name), .doc = "Fields taken from its answer."},
     {.name = "timeout", .value = duration(10, hour), .fallback = "5s", .doc = "At most."},
-};
-constexpr Key limits_keys[] = {
-    {.name = "body", .value = size(0, 1'000'000 * megabyte), .doc = "Of a request."},
-    {.name = "requests", .value = some(Form::rate), .doc = "`100/s per client_ip`."},
-    {.name = "connections", .value = some(Form::quota), .doc = "`50 per client_ip`."},
-    {.name = "handshakes", .value = some(Form::rate), .doc = "`10/s per client_ip`."},
-    {.name = "burst", .value = integer(0, 1'000'000), .doc = "Above the rate at once."},
 };
 constexpr Key error_page_keys[] = {
     {.name = "file", .value = one(Form::file), .doc = "The page."},
@@ -281,7 +347,9 @@ constinit const Object php{"php", "PHP", "php", "", php_keys};
 constinit const Object php_timeouts{"php_timeouts", "Timeouts of PHP", "php.timeouts", "",
                                     php_timeouts_keys};
 constinit const Object files{"files", "Files", "files", "", files_keys};
-constinit const Object encode{"encode", "Encode", "encode", "", encode_keys};
+constinit const Object encode{
+    "encode", "Encode", "encode",
+    "A list instead of the map is `with`; `true` is its default, and `off` none.", encode_keys};
 constinit const Object basic_auth{"basic_auth", "Basic auth", "basic_auth", "", basic_auth_keys};
 constinit const Object forward_auth{"forward_auth", "Forward auth", "forward_auth", "",
                                     forward_auth_keys};

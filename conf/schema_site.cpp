@@ -9,6 +9,7 @@ using namespace values;
 
 constexpr Word on_word[] = {{"true"}};
 constexpr Word off_word[] = {{"off"}};
+constexpr Word encode_words[] = {{"true"}, {"off"}, {"zstd"}, {"br"}, {"gzip"}};
 constexpr Word tls_words[] = {{"auto"}, {"internal"}, {"off"}};
 constexpr Word tls_version_words[] = {{"1.2"}, {"1.3"}};
 constexpr Word client_auth_words[] = {{"request"}, {"require"}, {"verify"}};
@@ -75,21 +76,20 @@ constexpr Key php_key = {.name = "php",
                              "Serves files below `root` and lets PHP-FPM run the scripts: "
                              "`unix:/run/php/php8.2-fpm.sock` or `127.0.0.1:9000`."};
 constexpr Key files_key = {.name = "files",
-                           .value = {.scalar = Form::boolean, .object = &files},
-                           .doc = "Serves files below `root`.",
-                           .available = false,
-                           .instead = "`proxy` to a server that has the files"};
-constexpr Key root_key = {.name = "root",
-                          .value = one(Form::path_template),
-                          .doc =
-                              "The folder of files, for `php`. It may hold placeholders; a "
-                              "symlink in it counts anew for each request."};
+                           .value = {.words = on_word, .object = &files},
+                           .doc = "Serves files below `root`."};
+constexpr Key root_key = {
+    .name = "root",
+    .value = one(Form::path_template),
+    .doc =
+        "The folder of files, for `php` and `files`. It may hold placeholders; a "
+        "symlink in it counts anew for each request."};
 constexpr Key encode_key = {
     .name = "encode",
-    .value = {.scalar = Form::text, .words = on_word, .lists = Lists::also, .object = &encode},
-    .doc = "Compresses answers.",
-    .available = false,
-    .instead = "let the server behind `proxy` compress"};
+    .value = {.words = encode_words, .lists = Lists::also, .object = &encode},
+    .doc =
+        "Compresses answers: `true`, or codings in order of preference. Not where a page mixes "
+        "secrets with what a visitor sends (BREACH)."};
 constexpr Key try_files_key = {.name = "try_files",
                                .value = {.scalar = Form::template_text, .lists = Lists::also},
                                .doc = "The first of these files that exists is served.",
@@ -118,11 +118,8 @@ constexpr Key deny_key = {
     .doc = "These addresses are refused.",
     .available = false,
     .instead = "write a route with `match: {client_ip: …}` and `respond: 403` first"};
-constexpr Key limits_key = {.name = "limits",
-                            .value = map(limits),
-                            .doc = "Limits against floods.",
-                            .available = false,
-                            .instead = "`max_concurrent` of `proxy` bounds what reaches a server"};
+constexpr Key limits_key = {
+    .name = "limits", .value = map(limits), .doc = "What a client may ask for at most."};
 constexpr Key errors_key = {.name = "errors",
                             .value = map_of(error_value, Form::status_list),
                             .doc = "Pages for errors.",

@@ -19,6 +19,11 @@ constexpr std::size_t scripts_max = 256;
 
 }  // namespace
 
+bool is_safe_root(std::string_view path) noexcept {
+  return path.starts_with('/') && path.find("/../") == std::string_view::npos &&
+         !path.ends_with("/..") && path.find('\0') == std::string_view::npos;
+}
+
 Result<> DocumentRoot::refresh() {
   struct stat now {};
   if (::stat(path_.c_str(), &now) != 0) {

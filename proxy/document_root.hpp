@@ -50,4 +50,7 @@ class DocumentRoot {
   std::unordered_map<std::string, std::int64_t> scripts_;  // and until when they are known
 };
 
+// Whether a root that a client has a say in ("/srv/{host}") stays below what the site file names.
+bool is_safe_root(std::string_view path) noexcept;
+
 }  // namespace portero::proxy

@@ -22,14 +22,14 @@ constexpr int read_flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
 // A rename in another process can make the kernel ask for another try.
 constexpr int tries_max = 8;
 
-Result<Fd> open_inside(int folder, std::string_view path) {
+Result<Fd> open_at(int folder, std::string_view path, std::uint64_t resolve) {
   std::array<char, PATH_MAX> name;
   if (path.size() >= name.size()) return Error(Errc::internal, ENAMETOOLONG);
   std::memcpy(name.data(), path.data(), path.size());
   name[path.size()] = '\0';
   open_how how{};
   how.flags = read_flags;
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+  how.resolve = resolve | RESOLVE_NO_MAGICLINKS;
   for (int i = 0; i < tries_max; ++i) {
     const long fd = ::syscall(SYS_openat2, folder, name.data(), &how, sizeof how);
     if (fd >= 0) return Fd(static_cast<int>(fd));
@@ -108,16 +108,16 @@ class Walk {
 
 Result<Fd> open_below(int folder, std::string_view path, Symlinks symlinks) {
   while (path.starts_with('/')) path.remove_prefix(1);
-  if (path.empty() || path.find('\0') != std::string_view::npos) {
-    return Error(Errc::internal, ENOENT);
-  }
-  Result<Fd> opened = open_inside(folder, path);
+  if (path.empty()) return Error(Errc::internal, EISDIR);
+  if (path.find('\0') != std::string_view::npos) return Error(Errc::internal, ENOENT);
+  Result<Fd> opened = open_at(folder, path, symlinks == Symlinks::any ? 0 : RESOLVE_BENEATH);
   const bool leads_out = !opened && opened.error().os_error == EXDEV;
   if (leads_out && symlinks == Symlinks::of_owner) opened = Walk(folder, path).run();
   if (!opened) return opened;
   struct stat found {};
   if (::fstat(opened->get(), &found) != 0) return Error(Errc::internal, errno);
-  if (!S_ISREG(found.st_mode)) return Error(Errc::internal, EISDIR);
+  if (S_ISDIR(found.st_mode)) return Error(Errc::internal, EISDIR);
+  if (!S_ISREG(found.st_mode)) return Error(Errc::internal, ENOENT);
   return opened;
 }
 

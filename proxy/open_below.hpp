@@ -14,6 +14,7 @@ namespace portero::proxy {
 enum class Symlinks : std::uint8_t {
   inside,    // those that stay below it
   of_owner,  // also those that belong to root or to the folder's owner: Laravel's public/storage
+  any,
 };
 
 // Opens a regular file for reading. `path` is relative to `folder`, whatever slashes it begins

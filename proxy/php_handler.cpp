@@ -3,6 +3,7 @@
 #include "base/log.hpp"
 #include "proxy/failure_text.hpp"
 #include "proxy/plain_file.hpp"
+#include "proxy/redirect.hpp"
 
 namespace portero::proxy {
 namespace {
@@ -10,30 +11,6 @@ namespace {
 // Beyond the first; a script that ends its process each time must not go on for ever.
 constexpr int retries_max = 2;
 constexpr std::size_t roots_max = 64;  // of a root with placeholders, before they are forgotten
-
-// A root that a client has a say in stays below what the site file names.
-bool is_safe_root(std::string_view path) noexcept {
-  return path.starts_with('/') && path.find("/../") == std::string_view::npos &&
-         !path.ends_with("/..") && path.find('\0') == std::string_view::npos;
-}
-
-// Redirects to the same path with a slash at its end. Slashes in front are one, so that "//host/"
-// does not lead away.
-Task<Result<>> redirect_to_folder(http::Exchange& exchange) {
-  const http::Request& request = exchange.request;
-  Arena& arena = exchange.arena;
-  std::string_view target =
-      request.original_target.empty() ? request.target : request.original_target;
-  const std::size_t mark = target.find('?');
-  std::string_view path = target.substr(0, mark);
-  while (path.starts_with('/')) path.remove_prefix(1);
-  const std::string_view query =
-      mark == std::string_view::npos ? std::string_view() : target.substr(mark);
-  http::Response response(arena);
-  response.status = 308;
-  response.headers.add("Location", arena.concat("/", path, "/", query), http::FieldId::location);
-  co_return co_await http::respond(exchange, response, "");
-}
 
 Task<Result<>> answer_too_large(http::Exchange& exchange) {
   co_return co_await http::respond(exchange, 413,
@@ -43,13 +20,14 @@ Task<Result<>> answer_too_large(http::Exchange& exchange) {
 }  // namespace
 
 PhpHandler::PhpHandler(const conf::Route& route, PhpSettings settings, PoolRef pool,
-                       NextTurn& next_turn)
+                       PhpSurroundings around)
     : settings_(std::move(settings)),
       targets_(*route.php),
       root_(route.root),
       php_root_(route.php->root),
       pool_(std::move(pool)),
-      next_turn_(next_turn) {
+      files_(around.files),
+      next_turn_(around.pools.next_turn()) {
   while (php_root_.ends_with('/')) php_root_.pop_back();
   if (!route.root.empty() && root_.is_constant()) {
     only_root_ = &roots_.try_emplace(route.root, route.root).first->second;
@@ -68,7 +46,7 @@ Task<Result<>> PhpHandler::handle(http::Exchange& exchange) {
     case PhpTarget::Kind::script: co_return co_await run_script(exchange, target, *root);
     case PhpTarget::Kind::slash: co_return co_await redirect_to_folder(exchange);
     case PhpTarget::Kind::file:
-      co_return co_await serve_plain_file(exchange, **root, target.script);
+      co_return co_await serve_plain_file(exchange, files_, **root, target.script);
     case PhpTarget::Kind::status: {
       const std::string_view reason = http::reason_phrase(target.status);
       const std::string_view text = exchange.arena.concat(reason, "\n");
@@ -162,29 +140,30 @@ Task<Result<>> PhpHandler::call_php(http::Exchange& exchange, Bytes params, cons
       continue;
     }
     if (!result || call.file().empty()) co_return result;
-    co_return co_await serve_named_file(exchange, call.response(), settings_.sendfile_root,
-                                        call.file());
+    co_return co_await serve_named_file(exchange, call.response(), files_,
+                                        {settings_.sendfile_root, call.file()});
   }
 }
 
-Explained<std::unique_ptr<http::Handler>> make_php_handler(const conf::Route& route, PoolSet& pools,
-                                                           const std::string& spool_folder) {
+Explained<std::unique_ptr<http::Handler>> make_php_handler(const conf::Route& route,
+                                                           PhpSurroundings around) {
   const conf::Php& php = *route.php;
   if (route.root.empty() && php.root.empty()) {
     return std::string("php: `root` is missing: the folder with index.php");
   }
-  Explained<PoolRef> pool = pools.get(upstream_settings(php));
+  Explained<PoolRef> pool = around.pools.get(upstream_settings(php));
   if (!pool) return pool.error();
   PhpSettings settings;
   settings.queue = {php.queue.size, php.queue.wait, php.timeouts.connect};
   settings.response = php.timeouts.response;
   settings.buffering = php.buffering;
-  settings.spool_folder = spool_folder;
+  settings.spool_folder = around.spool_folder;
   settings.sendfile_root = php.sendfile_root;
+  if (route.body_bytes_max) settings.body_bytes_max = *route.body_bytes_max;
   settings.cgi.headers_up = HeaderEdits(route.headers_up);
   for (const auto& [name, value] : php.env) settings.cgi.env.emplace_back(name, Template(value));
-  return std::unique_ptr<http::Handler>(std::make_unique<PhpHandler>(
-      route, std::move(settings), std::move(*pool), pools.next_turn()));
+  return std::unique_ptr<http::Handler>(
+      std::make_unique<PhpHandler>(route, std::move(settings), std::move(*pool), around));
 }
 
 }  // namespace portero::proxy

@@ -8,15 +8,23 @@
 
 #include "http/handler.hpp"
 #include "proxy/document_root.hpp"
+#include "proxy/open_file.hpp"
 #include "proxy/php_call.hpp"
 #include "proxy/php_target.hpp"
 #include "proxy/pool_set.hpp"
 
 namespace portero::proxy {
 
+// What the handler shares with others of its worker.
+struct PhpSurroundings {
+  PoolSet& pools;
+  FileCache& files;
+  const std::string& spool_folder;  // for bodies that do not fit in memory
+};
+
 class PhpHandler final : public http::Handler {
  public:
-  PhpHandler(const conf::Route& route, PhpSettings settings, PoolRef pool, NextTurn& next_turn);
+  PhpHandler(const conf::Route& route, PhpSettings settings, PoolRef pool, PhpSurroundings around);
 
   Task<Result<>> handle(http::Exchange& exchange) override;
 
@@ -32,14 +40,14 @@ class PhpHandler final : public http::Handler {
   Template root_;  // as it is here; empty: there is none
   std::string php_root_;
   PoolRef pool_;
+  FileCache& files_;
   NextTurn& next_turn_;
   std::unordered_map<std::string, DocumentRoot> roots_;
   DocumentRoot* only_root_ = nullptr;  // when root_ is constant
 };
 
-// Makes the handler of a route with `php`. `spool_folder` is for bodies that do not fit in memory.
-// Errors: a sentence for people.
-Explained<std::unique_ptr<http::Handler>> make_php_handler(const conf::Route& route, PoolSet& pools,
-                                                           const std::string& spool_folder);
+// Makes the handler of a route with `php`. Errors: a sentence for people.
+Explained<std::unique_ptr<http::Handler>> make_php_handler(const conf::Route& route,
+                                                           PhpSurroundings around);
 
 }  // namespace portero::proxy

@@ -43,7 +43,7 @@ struct PhpTargets::Looker {
   std::optional<DocumentRoot::Found> found;
 
   DocumentRoot::Found look(std::string_view name) {
-    if (name.data() != path.data() || name.size() != path.size()) return root.look(name);
+    if (name != path) return root.look(name);
     if (!found) found = root.look(name);
     return *found;
   }

@@ -1,5 +1,5 @@
-// Sends a file as it is: what stands beside the scripts of `php`, and what a script names in
-// X-Accel-Redirect or X-Sendfile.
+// Files that belong to an application of `php`: what stands beside its scripts, and what a script
+// names in X-Accel-Redirect or X-Sendfile.
 // Thread: the worker's.
 #pragma once
 
@@ -8,16 +8,22 @@
 
 #include "http/exchange.hpp"
 #include "proxy/document_root.hpp"
+#include "proxy/open_file.hpp"
 
 namespace portero::proxy {
 
-// Answers GET and HEAD with a file below the root, 404 when there is none that may be read.
-Task<Result<>> serve_plain_file(http::Exchange& exchange, const DocumentRoot& root,
-                                std::string_view path);
+// Answers with a file below the root, 404 when there is none that may be read.
+Task<Result<>> serve_plain_file(http::Exchange& exchange, FileCache& cache,
+                                const DocumentRoot& root, std::string_view path);
 
-// Answers with the file that a script has named, below `root` ("" = none is allowed), and with the
-// script's own fields in `response`. `path` begins at the root, or is its whole path.
+// A file that a script has named: its path begins at `root` ("" = none is allowed), or is whole.
+struct NamedFile {
+  const std::string& root;
+  std::string_view path;
+};
+
+// Answers with that file and with the script's own fields in `response`.
 Task<Result<>> serve_named_file(http::Exchange& exchange, http::Response& response,
-                                const std::string& root, std::string_view path);
+                                FileCache& cache, NamedFile named);
 
 }  // namespace portero::proxy

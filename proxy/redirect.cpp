@@ -27,4 +27,21 @@ Task<Result<>> redirect_to(http::Exchange& exchange, int status, std::string_vie
   co_return co_await http::respond(exchange, response, body);
 }
 
+Task<Result<>> redirect_to_folder(http::Exchange& exchange) {
+  const http::Request& request = exchange.request;
+  Arena& arena = exchange.arena;
+  std::string_view target =
+      request.original_target.empty() ? request.target : request.original_target;
+  const std::size_t mark = target.find('?');
+  std::string_view path = target.substr(0, mark);
+  // Slashes in front are one, so that "//host/" does not lead away.
+  while (path.starts_with('/')) path.remove_prefix(1);
+  const std::string_view query =
+      mark == std::string_view::npos ? std::string_view() : target.substr(mark);
+  http::Response response(arena);
+  response.status = 308;
+  response.headers.add("Location", arena.concat("/", path, "/", query), http::FieldId::location);
+  co_return co_await http::respond(exchange, response, "");
+}
+
 }  // namespace portero::proxy

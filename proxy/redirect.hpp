@@ -24,4 +24,7 @@ class Redirect final : public http::Handler {
 // the exchange. Errors: those of writing.
 Task<Result<>> redirect_to(http::Exchange& exchange, int status, std::string_view location);
 
+// Redirects a folder's path to the same with a slash at its end, with the client's own query.
+Task<Result<>> redirect_to_folder(http::Exchange& exchange);
+
 }  // namespace portero::proxy

@@ -1,5 +1,6 @@
 #include "proxy/route.hpp"
 
+#include "proxy/encode.hpp"
 #include "proxy/header_edits.hpp"
 #include "proxy/path_steps.hpp"
 
@@ -22,6 +23,7 @@ std::string proxy_name(const conf::Proxy& proxy) {
 std::string route_name(const conf::Route& route) {
   if (route.proxy) return proxy_name(*route.proxy);
   if (route.php) return "php " + route.php->to.text;
+  if (route.files) return "files " + route.root;
   if (route.respond) return "respond " + std::to_string(route.respond->status);
   if (route.redirect) return "redirect " + route.redirect->to;
   return route.hub ? "hub" : "routes";
@@ -49,6 +51,10 @@ Explained<Route> build_route(const conf::Route& settings, HandlerFactory& factor
   if (!settings.headers.empty()) {
     route.add_response_step(std::make_unique<ResponseHeaders>(settings.headers));
   }
+  if (settings.encode && !settings.encode->with.empty()) {
+    route.add_response_step(std::make_unique<Encode>(*settings.encode));
+  }
+  if (settings.body_bytes_max) route.body_bytes_max = *settings.body_bytes_max;
   for (const conf::Route& inner : settings.routes) {
     Explained<Route> built = build_route(inner, factory);
     if (!built) return built.error();

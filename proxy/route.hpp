@@ -36,6 +36,7 @@ struct Route {
   std::unique_ptr<http::Handler> handler;                 // nullptr: `routes` decide
   std::vector<Route> routes;
   bool log = true;
+  std::uint64_t body_bytes_max = UINT64_MAX;  // of a request
 
   void add_response_step(std::unique_ptr<const http::ResponseStep> step);
 };

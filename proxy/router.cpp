@@ -132,7 +132,10 @@ Decision Router::decide(http::Exchange& exchange, std::string* story) const {
     return decision;
   }
   decision.outcome = walk(place->site->routes, exchange, story, decision.route);
-  if (decision.route != nullptr) exchange.response_steps = decision.route->response_steps;
+  if (decision.route != nullptr) {
+    exchange.response_steps = decision.route->response_steps;
+    exchange.body_bytes_max = decision.route->body_bytes_max;
+  }
   if (decision.outcome == Outcome::no_route) tell(story, "no route: 404");
   return decision;
 }

@@ -17,7 +17,8 @@ bool may_pass(Errc code) noexcept {
 
 Task<Result<Lease>> try_once(UpstreamPool& pool, const QueueLimits& limits, Connection kind) {
   if (kind == Connection::any) {
-    std::optional<Lease> idle = pool.take_idle(true);
+    // The kernel is not asked whether it is dead: what is asked for may be asked for again.
+    std::optional<Lease> idle = pool.take_idle(false);
     if (idle) co_return std::move(*idle);
   } else {
     // An idle connection may keep the very process busy that could answer.

@@ -11,8 +11,7 @@ namespace {
 
 using NamePeriods = std::map<UpstreamName, conf::Duration>;
 
-void collect_name(const conf::UpstreamAddress& address, conf::Duration period,
-                  NamePeriods& names) {
+void collect_name(const conf::UpstreamAddress& address, conf::Duration period, NamePeriods& names) {
   if (!address.unix_path.empty() || IpAddress::parse(address.host)) return;
   const auto [known, added] = names.try_emplace({address.host, address.port}, period);
   if (!added) known->second = std::min(known->second, period);

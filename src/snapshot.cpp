@@ -7,6 +7,7 @@
 #include "hub/http_api.hpp"
 #include "hub/hub_traffic.hpp"
 #include "hub/ws_upgrade.hpp"
+#include "proxy/files_handler.hpp"
 #include "proxy/php_handler.hpp"
 #include "proxy/redirect.hpp"
 #include "proxy/reverse_proxy.hpp"
@@ -63,7 +64,10 @@ class WorkerParts final : public SiteParts, private proxy::HandlerFactory {
     if (route.hub) return std::make_unique<HubEntrance>(worker_.shard, *route.hub);
     if (route.respond) return std::make_unique<proxy::StaticResponse>(*route.respond);
     if (route.redirect) return std::make_unique<proxy::Redirect>(*route.redirect);
-    if (route.php) return proxy::make_php_handler(route, worker_.pools, storage_);
+    if (route.php) {
+      return proxy::make_php_handler(route, {worker_.pools, worker_.files, storage_});
+    }
+    if (route.files) return proxy::make_files_handler(route, worker_.files);
     return proxy::make_reverse_proxy(route, worker_.pools);
   }
 
@@ -145,8 +149,13 @@ Task<> Snapshot::serve_hub(http::Exchange& exchange) {
 
 Task<> Snapshot::run_handler(http::Exchange& exchange, http::Handler* handler,
                              const proxy::Decision& decision) {
+  const http::Request& request = exchange.request;
+  const bool is_too_large =
+      request.body == http::BodyKind::length && request.content_length > exchange.body_bytes_max;
   Result<> served = Errc::internal;
-  if (handler != nullptr) {
+  if (is_too_large) {
+    served = Errc::body_too_large;
+  } else if (handler != nullptr) {
     served = co_await handler->handle(exchange);
   } else {
     served = co_await proxy::answer_unrouted(exchange, decision);

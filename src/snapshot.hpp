@@ -13,6 +13,7 @@
 #include "generation.hpp"
 #include "hub/shard.hpp"
 #include "net/loop.hpp"
+#include "proxy/open_file.hpp"
 #include "proxy/pool_set.hpp"
 #include "proxy/router.hpp"
 
@@ -23,6 +24,7 @@ struct WorkerContext {
   net::Loop& loop;
   hub::HubShard& shard;
   proxy::PoolSet pools;
+  proxy::FileCache files{};
 };
 
 class Snapshot {

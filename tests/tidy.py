@@ -55,6 +55,7 @@ LIBRARIES = [
     ("Boost.Asio", r"boost/asio", r"src/[^/]+$"),
     ("Boost.Beast", r"boost/beast", r"$"),
     ("CLI11", r"CLI/", r"src/[^/]+$"),
+    ("zlib, zstd, brotli", r"(zlib|zstd)\.h|brotli/", r"proxy/encoders"),
     ("Boost.JSON", r"boost/json", r"(hub|conf|acme)/|src/[^/]+$"),
 ]
 BANNED = re.compile(r"\b(any_io_executor|shared_from_this|throw|steady_timer|awaitable_operators"

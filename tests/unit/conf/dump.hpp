@@ -128,7 +128,12 @@ class Dump {
       add("rewrite", route.rewrite, std::string_view());
       if (route.log_off) line("log: off");
       if (route.hub) line("hub: " + show(*route.hub));
+      add("root", route.root, std::string_view());
+      if (route.body_bytes_max) line(fmt::format("limits.body: {}", *route.body_bytes_max));
+      if (route.encode) add_encode(*route.encode);
       if (route.proxy) add_proxy(*route.proxy);
+      if (route.php) add_php(*route.php);
+      if (route.files) add_files(*route.files);
       if (route.respond) {
         line(fmt::format("respond: {} \"{}\" {}", route.respond->status, route.respond->body,
                          route.respond->headers));
@@ -137,6 +142,43 @@ class Dump {
         line(fmt::format("redirect: {} {}", route.redirect->status, route.redirect->to));
       }
       for (const Route& inner : route.routes) add_route(inner);
+    });
+  }
+
+  void add_encode(const Encode& encode) {
+    line(fmt::format("encode: {} types {} min {} level {}", encode.with, encode.types, encode.min,
+                     encode.level));
+  }
+
+  void add_php(const Php& php) {
+    const Php standard;
+    block("php " + php.to.text, [&] {
+      add("index", php.index, standard.index);
+      add("split_path", fmt::format("{}", php.split_path), "[\".php\"]");
+      add("root", php.root, standard.root);
+      if (!php.env.empty()) line(fmt::format("env: {}", php.env));
+      if (php.try_files != standard.try_files) line(fmt::format("try_files: {}", php.try_files));
+      add("max_concurrent", php.max_concurrent, standard.max_concurrent);
+      add("queue.size", php.queue.size, standard.queue.size);
+      add("queue.wait", php.queue.wait, standard.queue.wait);
+      add("buffering", php.buffering, standard.buffering);
+      add("sendfile_root", php.sendfile_root, standard.sendfile_root);
+      add("timeouts.connect", php.timeouts.connect, standard.timeouts.connect);
+      add("timeouts.response", php.timeouts.response, standard.timeouts.response);
+    });
+  }
+
+  void add_files(const Files& files) {
+    const Files standard;
+    block("files", [&] {
+      if (files.index != standard.index) line(fmt::format("index: {}", files.index));
+      add("fallback", files.fallback, standard.fallback);
+      if (!files.hide.empty()) line(fmt::format("hide: {}", files.hide));
+      if (files.precompressed != standard.precompressed) {
+        line(fmt::format("precompressed: {}", files.precompressed));
+      }
+      add("symlinks", files.symlinks, standard.symlinks);
+      if (!files.cache.empty()) line(fmt::format("cache: {}", files.cache));
     });
   }
 

@@ -99,7 +99,8 @@ class PhpRig : public ProxyRig {
   }
 
   void start() {
-    Explained<std::unique_ptr<http::Handler>> made = make_php_handler(route, pools, folder_);
+    Explained<std::unique_ptr<http::Handler>> made =
+        make_php_handler(route, {pools, files_, spool_folder_});
     REQUIRE(made);
     ProxyRig::start(std::move(*made));
   }
@@ -147,6 +148,8 @@ class PhpRig : public ProxyRig {
 
  private:
   std::filesystem::path folder_;
+  FileCache files_;
+  std::string spool_folder_ = folder_;
   Fd unix_;
 };
 
