@@ -1,0 +1,2 @@
+<?php
+return ['default' => 'log', 'channels' => ['log' => ['driver' => 'errorlog', 'level' => 'debug']]];
