@@ -12,7 +12,6 @@ constexpr std::size_t gathered_bytes_max = 16 * 1024;
 constexpr std::size_t read_bytes_first = 16 * 1024;
 // A read that fills its room is followed by larger ones.
 constexpr std::size_t read_bytes_max = 64 * 1024;
-constexpr Milliseconds look_around_period{1'000};
 
 }  // namespace
 
