@@ -24,15 +24,15 @@ RATCHET = ROOT / "tests/tidy_ratchet.json"
 FILE_LINES_MAX = 500
 TEST_FILE_LINES_MAX = 800
 HEADER_LINES_MAX = 200
-CONFIG_HEADER_LINES_MAX = 300  # conf/config.hpp is a table: one struct per key of the site file
+CONFIG_HEADER_LINES_MAX = 300  # conf/config*.hpp are tables: one struct per key of the site file
 LINE_COLUMNS_MAX = 100
 FUNCTION_LINES_MAX = 70
 TEST_CASE_LINES_MAX = 150  # most of a long one is its table
 VIRTUALS_MAX = 6
 README_LINES_MAX = 40
 
-# Who may include whom. "root" is src/*.cpp, which puts everything together. conf/config.hpp is
-# plain data and may be included from everything above src/net.
+# Who may include whom. "root" is src/*.cpp, which puts everything together. conf/config*.hpp
+# are plain data and may be included from everything above src/net.
 LAYERS = {
     "base": {"base"},
     "net": {"base", "net"},
@@ -122,6 +122,10 @@ def strip_cpp(text: str) -> str:
 # --- rules: each yields findings for one file ------------------------------------------------
 
 
+def is_config_header(path: str) -> bool:
+    return re.fullmatch(r"conf/config(_\w+)?\.hpp", path) is not None
+
+
 def check_layers(source: Source) -> Iterator[Finding]:
     if source.box not in LAYERS or not source.is_cpp:
         return
@@ -129,8 +133,10 @@ def check_layers(source: Source) -> Iterator[Finding]:
         target = match.group(1)
         box = target.split("/")[0] if "/" in target else "root"
         allowed = box in LAYERS[source.box] or (
-            target == "conf/config.hpp" and source.box in CONFIG_READERS)
-        if source.path == "conf/config.hpp" or not allowed:
+            is_config_header(target) and source.box in CONFIG_READERS)
+        if is_config_header(source.path):
+            allowed = is_config_header(target)
+        if not allowed:
             yield Finding("layer", source.path, source.line_of(match.start()),
                           f'{source.box} may not include "{target}"')
 
@@ -159,7 +165,7 @@ def check_file_size(source: Source) -> Iterator[Finding]:
         return
     limit = TEST_FILE_LINES_MAX if source.is_test else FILE_LINES_MAX
     if source.suffix == ".hpp" and not source.is_test:
-        is_config = source.path == "conf/config.hpp"
+        is_config = is_config_header(source.path)
         limit = CONFIG_HEADER_LINES_MAX if is_config else HEADER_LINES_MAX
     lines = source.text.count("\n")
     if lines > limit:

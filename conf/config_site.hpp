@@ -1,0 +1,58 @@
+// A site block: names, TLS, log, limits of time and its routes. Part of conf::Config.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "conf/config_route.hpp"
+#include "conf/config_values.hpp"
+
+namespace portero::conf {
+
+// One name of a site block: "example.com", "*.example.com", "http://plain.example.com", ":8080",
+// "localhost:8443".
+struct SiteName {
+  std::string host;         // lower case, "*.example.com", or "" for any host
+  std::uint16_t port = 0;   // 0 = http_port or https_port
+  bool plain_http = false;  // no TLS: http://, http_port, `tls: off`, or a port alone without `tls`
+  std::string text;         // as written
+};
+
+// `automatic` only when one of the site's names is public; `off` also when all are plain HTTP.
+enum class TlsMode : std::uint8_t { automatic, internal, off, files };
+
+struct Tls {
+  TlsMode mode = TlsMode::automatic;
+  std::string cert;  // PEM files when mode is `files`
+  std::string key;
+  bool min_tls13 = false;  // min: "1.3"
+};
+
+struct AccessLog {
+  bool on = false;
+  std::string file;             // "" = stderr
+  std::string format = "auto";  // json, console, auto
+};
+
+struct Timeouts {
+  Duration header{60'000};
+  Duration body{60'000};   // without progress
+  Duration idle{300'000};  // keep-alive
+  Duration write{60'000};  // without progress
+};
+
+struct Site {
+  Where where;
+  std::vector<SiteName> names;
+  Tls tls;
+  AccessLog log;
+  Timeouts timeouts;  // what the site does not give is the global one's
+  std::vector<std::string>
+      trusted_proxies;        // networks, "private" expanded; the global list if none
+  std::optional<HubRef> hub;  // beside or instead of routes
+  std::vector<Route> routes;  // a site with a terminal of its own is one route
+};
+
+}  // namespace portero::conf
