@@ -125,6 +125,7 @@ Errc WsCodec::begin_payload(std::size_t message_bytes_max) {
 
 WsEvent WsCodec::read_payload(MutableBytes& in) {
   const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(payload_left_, in.size()));
+  if (count == 0 && payload_left_ != 0) return WsNeedMore{};  // cut after the header: not begun
   const MutableBytes piece = in.first(count);
   in = in.subspan(count);
   const unsigned char* const key = header_.data() + header_size_ - 4;

@@ -101,6 +101,11 @@ TEST_CASE("ws_codec: joins fragments and lets control frames between them [23]")
   CHECK(run(bytes) == Lines{"ping p", "pong", "text one two", "text three"});
 }
 
+TEST_CASE("ws_codec: messages in a row are read alike wherever they are cut") {
+  CHECK(run(masked_frame(Opcode::text, "one") + masked_frame(Opcode::ping, "p") +
+            masked_frame(Opcode::binary, "two")) == Lines{"text one", "ping p", "binary two"});
+}
+
 TEST_CASE("ws_codec: an unmasked frame is a protocol error [19]") {
   CHECK(run(raw({0x81, 0x01, 'x'})) == Lines{"fail 1002"});
 }
