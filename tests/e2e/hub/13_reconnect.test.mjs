@@ -62,9 +62,10 @@ test('echo comes back after a stop: presence, whispers and events go on', { time
        const other = second.join('room');
        const names = () => members.map(({ name }) => name).sort().join();
        await waitFor('both to be there', () => names() === 'User 1,User 2');
+       // Whoever joins last sees both at once, the other one sees it join.
        const back = comesBack('both again', (done) => {
-         other.here((all) => all.length === 2 && done());
-         room.joining(() => members.length === 2 && done());
+         const bothAreThere = () => names() === 'User 1,User 2' && done();
+         room.here(bothAreThere).joining(bothAreThere);
        });
        await restart(hub);
        await back;
