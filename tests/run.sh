@@ -5,15 +5,14 @@
 #   tests/run.sh tidy unit         these stages only (unit = asan and tsan)
 #   tests/run.sh e2e proxy         the end-to-end tests whose path contains "proxy"
 #
-# FUZZ_SECONDS (60): how long each fuzz target runs.
+# FUZZ_SECONDS (60): how long each fuzz target runs, two side by side.
 # Every stage runs even when one before it failed. The last line counts the tests; the exit status
 # is 0 only when none failed.
 set -uo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root" || exit
-# The sanitizer and fuzz stages are started by name until each has run whole on a fresh clone.
-stages="tidy release e2e systemd"
+stages="tidy asan tsan fuzz release e2e systemd"
 logs=build/test-logs
 jobs=${JOBS:-2}
 # Compiler results are shared between checkouts of the repository.
