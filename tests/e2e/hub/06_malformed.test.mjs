@@ -109,6 +109,7 @@ test('096 a slow reader is dropped, the others miss nothing', { timeout: 60_000 
   for (const client of [slow, good]) await client.subscribe('news');
   slow.socket._socket.pause();
   const before = hub.edge.rss;
+  const { slow_consumers_closed: closed } = (await hub.edge.status()).hub;
   const data = 'x'.repeat(500_000);
   let sent = 0;
   const isDropped = async () =>
@@ -121,6 +122,7 @@ test('096 a slow reader is dropped, the others miss nothing', { timeout: 60_000 
     sent += 1;
   }
   assert.ok(hub.edge.rss - before < 64 * 1024, `grew by ${hub.edge.rss - before} KiB`);
+  assert.equal((await hub.edge.status()).hub.slow_consumers_closed, closed + 1);
   slow.socket._socket.resume();
   await slow.closed;
   await good.expectSilence();

@@ -25,6 +25,7 @@ struct Wire {
   bool hub_ended = false;
   net::ByteStream* stream = nullptr;  // while the hub has it
   int writes = 0;
+  const char* last_written = nullptr;  // where the first piece of the last write stood
 };
 
 class FakeStream final : public net::ByteStream {
@@ -53,6 +54,7 @@ class FakeStream final : public net::ByteStream {
     if (wire_.reset) return Errc::connection_reset;
     if (wire_.room == 0) return Errc::would_block;
     ++wire_.writes;
+    wire_.last_written = parts.front().data();
     std::size_t sent = 0;
     for (const Bytes part : parts) {
       const std::size_t count = std::min(part.size(), wire_.room);

@@ -28,6 +28,23 @@ TEST_CASE("hub frames: PING is answered by PONG with its payload [17]") {
   CHECK(client.take(Opcode::pong) == std::vector<std::string>{"x", ""});
 }
 
+TEST_CASE("hub frames: an event is encoded once, whatever sockets and workers get it") {
+  HubHarness hub(3);
+  TestClient first(hub, 0, "reverb-key");
+  TestClient second(hub, 0, "reverb-key");
+  TestClient far(hub, 2, "reverb-key");
+  for (TestClient* client : {&first, &second, &far}) {
+    client->greeted().subscribe("c");
+    client->events();
+  }
+  first.wire.room = 0;  // its frame waits, so a frame of another's cannot stand in its place
+  hub.publish(1, {"c"}, "e", "{}");
+  first.make_room();
+  CHECK(first.names() == Names{"e"});
+  CHECK(first.wire.last_written == second.wire.last_written);
+  CHECK(first.wire.last_written == far.wire.last_written);
+}
+
 TEST_CASE("hub frames: an unsolicited PONG is ignored [18]") {
   HubHarness hub;
   TestClient client(hub, 0, "reverb-key");
