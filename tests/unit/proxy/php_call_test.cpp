@@ -68,7 +68,7 @@ TEST_CASE("php_call: a body arrives whole, of known length or not, small or larg
     rig.client().feed(
         "PUT /form HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n");
     if (size != 0) {
-      char line[16];
+      char line[24];
       std::snprintf(line, sizeof line, "%zx\r\n", size);
       rig.client().feed(line + body + "\r\n");
     }
