@@ -1,13 +1,12 @@
 #include "acme/certificate.hpp"
 
-#include <stdexcept>
-
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/pem.h>
+#include <openssl/objects.h>
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 
+#include "acme/openssl_parts.hpp"
 #include "base/ip_address.hpp"
 
 namespace portero::acme {
@@ -16,46 +15,6 @@ namespace {
 constexpr int serial_bytes = 16;
 constexpr std::size_t name_bytes_max = 253;
 constexpr std::size_t label_bytes_max = 63;
-
-struct FreeBio {
-  void operator()(BIO* bio) const noexcept { BIO_free(bio); }
-};
-struct FreeNames {
-  void operator()(GENERAL_NAMES* names) const noexcept { GENERAL_NAMES_free(names); }
-};
-struct FreeExtension {
-  void operator()(X509_EXTENSION* extension) const noexcept { X509_EXTENSION_free(extension); }
-};
-using BioPointer = std::unique_ptr<BIO, FreeBio>;
-using NamesPointer = std::unique_ptr<GENERAL_NAMES, FreeNames>;
-
-void check(bool done, const char* what) {
-  if (done) return;
-  const char* const reason = ERR_reason_error_string(ERR_peek_last_error());
-  std::string text = std::string("cannot ") + what;
-  if (reason != nullptr) text += std::string(": ") + reason;
-  ERR_clear_error();
-  throw std::runtime_error(text);
-}
-
-std::string text_of(const BioPointer& bio) {
-  char* data = nullptr;
-  const long size = BIO_get_mem_data(bio.get(), &data);
-  return {data, static_cast<std::size_t>(size)};
-}
-
-std::string pem_of(X509* certificate) {
-  const BioPointer bio(BIO_new(BIO_s_mem()));
-  check(PEM_write_bio_X509(bio.get(), certificate) == 1, "write a certificate");
-  return text_of(bio);
-}
-
-std::string pem_of(EVP_PKEY* key) {
-  const BioPointer bio(BIO_new(BIO_s_mem()));
-  check(PEM_write_bio_PKCS8PrivateKey(bio.get(), key, nullptr, nullptr, 0, nullptr, nullptr) == 1,
-        "write a key");
-  return text_of(bio);
-}
 
 void set_serial(X509* certificate) {
   unsigned char bytes[serial_bytes];
@@ -70,33 +29,13 @@ void set_serial(X509* certificate) {
 void add_extension(X509* certificate, X509* issuer, int kind, const char* value) {
   X509V3_CTX context;
   X509V3_set_ctx(&context, issuer, certificate, nullptr, nullptr, 0);
-  const std::unique_ptr<X509_EXTENSION, FreeExtension> extension(
-      X509V3_EXT_conf_nid(nullptr, &context, kind, value));
+  const ExtensionPointer extension(X509V3_EXT_conf_nid(nullptr, &context, kind, value));
   check(extension != nullptr && X509_add_ext(certificate, extension.get(), -1) == 1,
         "add an extension");
 }
 
-// One entry of a subjectAltName. Built by hand, not from OpenSSL's text form, in which a comma in
-// a name would begin another name.
-GENERAL_NAME* make_name(const std::string& name) {
-  GENERAL_NAME* const entry = GENERAL_NAME_new();
-  if (const std::optional<IpAddress> address = IpAddress::parse(name)) {
-    const std::size_t skip = address->is_v4() ? 12 : 0;
-    ASN1_OCTET_STRING* const octets = ASN1_OCTET_STRING_new();
-    ASN1_OCTET_STRING_set(octets, address->bytes.data() + skip,
-                          static_cast<int>(address->bytes.size() - skip));
-    GENERAL_NAME_set0_value(entry, GEN_IPADD, octets);
-  } else {
-    ASN1_IA5STRING* const text = ASN1_IA5STRING_new();
-    ASN1_STRING_set(text, name.data(), static_cast<int>(name.size()));
-    GENERAL_NAME_set0_value(entry, GEN_DNS, text);
-  }
-  return entry;
-}
-
 void add_names(X509* certificate, const std::vector<std::string>& names) {
-  const NamesPointer list(GENERAL_NAMES_new());
-  for (const std::string& name : names) sk_GENERAL_NAME_push(list.get(), make_name(name));
+  const NamesPointer list = alternative_names(names);
   // Critical, because the subject is empty. Source: RFC 5280 §4.2.1.6.
   check(
       X509_add1_ext_i2d(certificate, NID_subject_alt_name, list.get(), 1, X509V3_ADD_DEFAULT) == 1,
@@ -117,6 +56,21 @@ void add_role(X509* certificate, X509* issuer, CertificateRole role) {
   if (role != CertificateRole::root) {
     add_extension(certificate, issuer, NID_authority_key_identifier, "keyid:always");
   }
+}
+
+// An OCTET STRING of 32 bytes, critical. Source: RFC 8737 §3.
+void add_acme_identifier(X509* certificate, std::string_view digest) {
+  const int kind = OBJ_txt2nid("1.3.6.1.5.5.7.1.31") != NID_undef
+                       ? OBJ_txt2nid("1.3.6.1.5.5.7.1.31")
+                       : OBJ_create("1.3.6.1.5.5.7.1.31", "acmeIdentifier", "ACME identifier");
+  const std::string value = std::string("\x04\x20", 2) + std::string(digest);
+  ASN1_OCTET_STRING* const octets = ASN1_OCTET_STRING_new();
+  ASN1_OCTET_STRING_set(octets, reinterpret_cast<const unsigned char*>(value.data()),
+                        static_cast<int>(value.size()));
+  const ExtensionPointer extension(X509_EXTENSION_create_by_NID(nullptr, kind, 1, octets));
+  ASN1_OCTET_STRING_free(octets);
+  check(extension != nullptr && X509_add_ext(certificate, extension.get(), -1) == 1,
+        "add the ACME identifier");
 }
 
 void set_common_name(X509* certificate, const std::string& common_name) {
@@ -144,9 +98,9 @@ bool is_label(std::string_view label) {
 
 MadeCertificate make_certificate(const CertificateRequest& request,
                                  const net::CertificateData* issuer) {
-  const net::KeyPointer key(EVP_EC_gen("P-256"));
+  const net::KeyPointer key = make_p256_key();
   const net::CertificatePointer made(X509_new());
-  check(key != nullptr && made != nullptr, "make a key");
+  check(made != nullptr, "make a certificate");
   X509* const certificate = made.get();
   X509* const signer = issuer == nullptr ? certificate : issuer->leaf.get();
   check(X509_set_version(certificate, X509_VERSION_3) == 1, "set the version");
@@ -158,6 +112,7 @@ MadeCertificate make_certificate(const CertificateRequest& request,
   check(X509_set_issuer_name(certificate, X509_get_subject_name(signer)) == 1, "set the issuer");
   add_role(certificate, signer, request.role);
   if (!request.names.empty()) add_names(certificate, request.names);
+  if (!request.acme_identifier.empty()) add_acme_identifier(certificate, request.acme_identifier);
   EVP_PKEY* const signing_key = issuer == nullptr ? key.get() : issuer->key.get();
   check(X509_sign(certificate, signing_key, EVP_sha256()) > 0, "sign a certificate");
   return {pem_of(certificate), pem_of(key.get())};

@@ -19,6 +19,7 @@ struct CertificateRequest {
   std::vector<std::string> names;  // DNS names, "*.example.com", IP addresses
   std::time_t not_before = 0;      // Unix seconds
   std::time_t not_after = 0;
+  std::string acme_identifier;  // SHA-256 of a key authorization: answers tls-alpn-01 (RFC 8737)
 };
 
 // A new certificate as PEM, and its new ECDSA P-256 key (PKCS #8).

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "conf/build.hpp"
+#include "conf/build_acme.hpp"
 #include "conf/build_values.hpp"
 
 namespace portero::conf {
@@ -69,6 +70,18 @@ void build_protocols(BuildContext& context, const Node& node) {
                           "h1 cannot be left out: WebSockets and old clients need it", "", "", ""});
 }
 
+void build_public_authorities(BuildContext& context, const Globals& globals) {
+  Acme& acme = context.config.acme;
+  acme.issuers = default_issuers(context.config.email);
+  const Node* const node = globals.merged().find("acme");
+  if (node == nullptr) return;
+  const KeyPath root;
+  for (const FileScope& scope : context.scopes) {
+    if (scope.file != globals.file_of("acme")) continue;
+    build_acme({context, scope}, *node, root.key("acme"), acme);
+  }
+}
+
 void build_bind(const Node& node, Config& config) {
   config.bind.clear();
   for (const std::string& text : texts_of(&node)) {
@@ -91,6 +104,7 @@ void build_global(BuildContext& context) {
   }
   read_text(map, "admin", config.admin);
   read_text(map, "email", config.email);
+  build_public_authorities(context, globals);
   read_duration(map, "grace_period", config.grace_period);
   read_networks(map, "trusted_proxies", config.trusted_proxies);
   if (const Node* log = map.find("log"); log != nullptr) build_log(*log, config);

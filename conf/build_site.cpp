@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "conf/build.hpp"
+#include "conf/build_acme.hpp"
 #include "conf/build_route.hpp"
 #include "conf/build_values.hpp"
 
@@ -18,10 +19,11 @@ class SiteBuilder {
 
   Site build(const Entry& entry) {
     Site site;
-    site.where = entry.key->where;
+    site.where = site_where_ = entry.key->where;
     const Node& map = *entry.value;
     site.trusted_proxies = place_.context.config.trusted_proxies;
     site.timeouts = place_.context.config.timeouts;
+    site.tls.acme = place_.context.config.acme;
     if (map.is_map()) {
       read_timeouts(map, site.timeouts);
       build_tls(map, site.tls);
@@ -56,6 +58,8 @@ class SiteBuilder {
              fmt::format("`cert` and `key` belong together; `{}` is missing",
                          node->has("cert") ? "key" : "cert"));
     }
+    build_acme(place_, *node, path, tls.acme);
+    issuers_given_ = node->has("issuers");
     tls.cert = build_pem_file(place_, *node, "cert", "CERTIFICATE", path);
     tls.key = build_pem_file(place_, *node, "key", "PRIVATE KEY", path);
     if (node->has("cert") || node->has("key")) tls.mode = TlsMode::files;
@@ -109,6 +113,7 @@ class SiteBuilder {
       if (parsed->https) check_https_name(key, parsed->name, site.tls);
       SiteName name = std::move(parsed->name);
       if (!parsed->https) name.plain_http = name.plain_http || is_plain(name, site.tls, has_tls);
+      name.by_acme = site.tls.mode == TlsMode::automatic && is_for_acme(name);
       any_tls = any_tls || !name.plain_http;
       site.names.push_back(std::move(name));
     }
@@ -145,25 +150,32 @@ class SiteBuilder {
       return;
     }
     if (site.tls.mode != TlsMode::automatic) return;
-    const auto is_public = [](const SiteName& name) {
-      return !name.plain_http && !is_internal_name(name.host);
-    };
-    const auto name = std::find_if(site.names.begin(), site.names.end(), is_public);
-    if (name == site.names.end()) {
+    const auto for_acme = [](const SiteName& name) { return name.by_acme; };
+    if (std::none_of(site.names.begin(), site.names.end(), for_acme)) {
       site.tls.mode = TlsMode::internal;
-      return;
     }
+  }
+
+  // Public names, and all when the site names its issuers. A wildcard is proven by DNS alone.
+  bool is_for_acme(const SiteName& name) {
+    if (name.plain_http || name.host.empty()) return false;
+    if (is_internal_name(name.host) && !issuers_given_) return false;
+    if (!name.host.starts_with("*.")) return true;
     place_.context.problems.warning(
-        {site.where, path_.text(),
+        {site_where_, path_.text(),
          fmt::format("\"{}\" gets a certificate of portero's own CA, which browsers do not trust: "
-                     "public certificates are not available in this version; give the files in "
-                     "`tls: {{cert, key}}`, or write `tls: internal` if this is wanted",
-                     name->text),
+                     "public wildcard certificates need dns-01, which is not available in this "
+                     "version; name the hosts, give the files in `tls: {{cert, key}}`, or write "
+                     "`tls: internal` if this is wanted",
+                     name.text),
          "", "", ""});
+    return false;
   }
 
   RoutePlace place_;
   const KeyPath& path_;
+  Where site_where_;
+  bool issuers_given_ = false;
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "conf/config_acme.hpp"
 #include "conf/config_hub.hpp"
 #include "conf/config_site.hpp"
 #include "conf/config_values.hpp"
@@ -23,6 +24,7 @@ struct Config {
   std::string log_level = "info";
   std::string log_format = "auto";
   std::string email;
+  Acme acme;
   Duration grace_period{10'000};
   bool http2 = true;
   Timeouts timeouts;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "conf/config_acme.hpp"
 #include "conf/config_route.hpp"
 #include "conf/config_values.hpp"
 
@@ -17,6 +18,7 @@ struct SiteName {
   std::string host;         // lower case, "*.example.com", or "" for any host
   std::uint16_t port = 0;   // 0 = http_port or https_port
   bool plain_http = false;  // no TLS: http://, http_port, `tls: off`, or a port alone without `tls`
+  bool by_acme = false;     // its certificate comes from the site's issuers
   std::string text;         // as written
 };
 
@@ -28,6 +30,7 @@ struct Tls {
   std::string cert;  // PEM files when mode is `files`
   std::string key;
   bool min_tls13 = false;  // min: "1.3"
+  Acme acme;               // of the names that are `by_acme`
 };
 
 struct AccessLog {

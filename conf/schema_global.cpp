@@ -11,12 +11,8 @@ constexpr Word auto_words[] = {{"auto"}};
 constexpr Word level_words[] = {{"debug"}, {"info"}, {"warn"}, {"error"}};
 constexpr Word log_format_words[] = {{"auto"}, {"console"}, {"json"}};
 constexpr Word protocol_words[] = {{"h1"}, {"h2"}, {"h3", false}};
-constexpr Word challenge_words[] = {{"tls-alpn-01"}, {"http-01"}, {"dns-01"}};
 
 constexpr Value site_value = map(site);
-
-constexpr std::string_view no_acme =
-    "portero signs with its own CA, or give the files in `tls: {cert, key}`";
 
 constexpr Key root_keys[] = {
     {.name = "sites",
@@ -74,9 +70,7 @@ constexpr Key root_keys[] = {
     {.name = "timeouts", .value = map(timeouts), .doc = "How long a client may take."},
     {.name = "acme",
      .value = map(acme),
-     .doc = "How public certificates are obtained.",
-     .available = false,
-     .instead = no_acme},
+     .doc = "How certificates of public authorities are obtained (docs/certificates.md)."},
     {.name = "metrics",
      .value = one(Form::listen),
      .doc = "Where Prometheus reads metrics.",
@@ -116,29 +110,50 @@ constexpr Key timeouts_keys[] = {
 
 constexpr Key acme_keys[] = {
     {.name = "issuers",
-     .value = {.scalar = Form::text, .lists = Lists::only, .object = &issuer},
+     .value = issuer_list,
      .fallback = "letsencrypt",
-     .doc = "Certificate authorities, tried in order."},
+     .doc = "Certificate authorities, tried in order: `letsencrypt`, `letsencrypt-staging`, "
+            "`zerossl`, or a map. Without the key: Let's Encrypt, then ZeroSSL if `email` is set."},
     {.name = "challenges",
      .value = word_list(challenge_words),
      .fallback = "[tls-alpn-01, http-01]",
-     .doc = "How control over a name is proven."},
+     .doc = "How control over a name is proven, tried in order."},
     {.name = "resolvers",
      .value = some(Form::listen),
-     .doc = "Name servers for preflight and propagation checks."},
+     .doc = "Name servers for preflight and propagation checks.",
+     .available = false,
+     .instead = "leave it out: the authority's own look-ups count"},
     {.name = "preflight",
      .value = one(Form::boolean),
      .fallback = "true",
-     .doc = "Whether a name that surely fails is not asked for."},
-    {.name = "dns", .value = map(dns), .doc = "The DNS server that takes challenge records."},
-    {.name = "on_demand", .value = map(on_demand), .doc = "Certificates for names asked for."},
+     .doc = "Whether a name that surely fails is not asked for.",
+     .available = false,
+     .instead = "leave it out: `portero certs` says what the authority found"},
+    {.name = "dns",
+     .value = map(dns),
+     .doc = "The DNS server that takes challenge records.",
+     .available = false,
+     .instead = "prove control by tls-alpn-01 or http-01"},
+    {.name = "on_demand",
+     .value = map(on_demand),
+     .doc = "Certificates for names asked for.",
+     .available = false,
+     .instead = "name the hosts of the site"},
 };
 
 constexpr Key issuer_keys[] = {
     {.name = "directory", .value = one(Form::url), .doc = "The ACME directory.", .required = true},
+    {.name = "staging",
+     .value = one(Form::url),
+     .doc = "The directory of the authority's test service: after a failure an order is rehearsed "
+            "there first."},
     {.name = "roots", .value = one(Form::file), .doc = "PEM file of the roots it is verified by."},
     {.name = "eab", .value = map(external_account), .doc = "External account binding."},
     {.name = "profile", .value = text_value, .doc = "The certificate profile to ask for."},
+    {.name = "preferred_chain",
+     .value = text_value,
+     .doc = "The common name of an issuer: a chain with it is taken where the authority offers "
+            "several."},
 };
 
 constexpr Key external_account_keys[] = {

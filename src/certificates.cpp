@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <stdexcept>
 
 #include <fmt/format.h>
@@ -18,8 +19,9 @@ using SharedCertificate = std::shared_ptr<const net::CertificateData>;
 
 class Collector {
  public:
-  Collector(const conf::Config& config, acme::InternalCa& ca, std::time_t now)
-      : config_(config), ca_(ca), now_(now) {}
+  Collector(const conf::Config& config, acme::InternalCa& ca, const acme::Service& acme,
+            std::time_t now)
+      : config_(config), ca_(ca), acme_(acme), now_(now) {}
 
   CertificateSet run() {
     for (const conf::Site& site : config_.sites) {
@@ -33,12 +35,17 @@ class Collector {
   void add(const conf::Site& site, const conf::SiteName& name) {
     if (!endpoint_of(config_, site, name).tls) return;
     const SharedCertificate certificate =
-        site.tls.mode == conf::TlsMode::files ? from_files(site) : from_internal_ca(name);
+        site.tls.mode == conf::TlsMode::files ? from_files(site) : issued_for(name);
     entries_.push_back({name.host, certificate, site.tls.min_tls13});
     // Clients that connect by address send no name: a site for any host, or for an address, is
     // what they get.
     const bool without_name = name.host.empty() || IpAddress::parse(name.host).has_value();
     if (without_name && !fallback_) fallback_ = certificate;
+  }
+
+  SharedCertificate issued_for(const conf::SiteName& name) {
+    SharedCertificate issued = name.by_acme ? acme_.certificate(name.host) : nullptr;
+    return issued != nullptr ? issued : from_internal_ca(name);
   }
 
   SharedCertificate from_internal_ca(const conf::SiteName& name) {
@@ -63,6 +70,7 @@ class Collector {
 
   const conf::Config& config_;
   acme::InternalCa& ca_;
+  const acme::Service& acme_;
   std::time_t now_;
   CertificateSet set_;
   std::vector<net::NamedCertificate> entries_;
@@ -84,8 +92,21 @@ FileStamp FileStamp::of(const std::string& path) {
 }
 
 CertificateSet collect_certificates(const conf::Config& config, acme::InternalCa& ca,
-                                    std::time_t now) {
-  return Collector(config, ca, now).run();
+                                    const acme::Service& acme, std::time_t now) {
+  return Collector(config, ca, acme, now).run();
+}
+
+std::vector<acme::Wanted> wanted_certificates(const conf::Config& config) {
+  std::vector<acme::Wanted> wanted;
+  std::set<std::string> seen;
+  for (const conf::Site& site : config.sites) {
+    for (const conf::SiteName& name : site.names) {
+      if (!name.by_acme || !seen.insert(name.host).second) continue;
+      const conf::Acme& settings = site.tls.acme;
+      wanted.push_back({name.host, settings.issuers, settings.challenges, config.email});
+    }
+  }
+  return wanted;
 }
 
 }  // namespace portero

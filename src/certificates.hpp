@@ -1,5 +1,5 @@
-// Gets the certificate of every site ready: files of the user, or the internal CA. Public names use
-// the internal CA's until a public authority is configured for them.
+// Gets the certificate of every site ready: files of the user, public authorities, or the internal
+// CA, which also stands in for a public one until that has issued.
 // Thread: control.
 #pragma once
 
@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "acme/internal_ca.hpp"
+#include "acme/service.hpp"
 #include "conf/config.hpp"
 #include "net/certificate_store.hpp"
 
@@ -33,6 +34,9 @@ struct CertificateSet {
 
 // Throws std::runtime_error naming the site and the file when a certificate cannot be had.
 CertificateSet collect_certificates(const conf::Config& config, acme::InternalCa& ca,
-                                    std::time_t now);
+                                    const acme::Service& acme, std::time_t now);
+
+// The names that public authorities are to be asked for, each once.
+std::vector<acme::Wanted> wanted_certificates(const conf::Config& config);
 
 }  // namespace portero

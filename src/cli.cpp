@@ -13,6 +13,7 @@
 #include "admin.hpp"
 #include "advice.hpp"
 #include "base/bytes.hpp"
+#include "certs.hpp"
 #include "conf/keys.hpp"
 #include "conf/load.hpp"
 #include "conf/schema.hpp"
@@ -35,6 +36,7 @@ struct Options {
   std::string env_file;
   std::string url;
   std::string host;
+  std::string name;
   bool json = false;
   bool replace = false;
 };
@@ -89,19 +91,28 @@ std::string admin_path(const Options& options) {
 }
 
 int call_server(const Options& options, std::string_view command) {
-  const std::string text =
-      admin_call(admin_path(options), fmt::format(R"({{"command":"{}"}})", command));
+  const std::string request = command.starts_with('{')
+                                  ? std::string(command)
+                                  : fmt::format(R"({{"command":"{}"}})", command);
+  const std::string text = admin_call(admin_path(options), request);
   const boost::json::object answer = boost::json::parse(text).as_object();
   if (!answer.at("ok").as_bool()) {
     fmt::print(stderr, "{}\n", std::string_view(answer.at("error").as_string()));
     return exit_failed;
   }
-  if (command != "status") {
-    fmt::print("{}\n", std::string_view(answer.at("text").as_string()));
+  if (command == "status" || command == "certs") {
+    fmt::print("{}", options.json         ? text
+                     : command == "certs" ? certificates_text(text)
+                                          : status_text(text));
   } else {
-    fmt::print("{}", options.json ? text : status_text(text));
+    fmt::print("{}\n", std::string_view(answer.at("text").as_string()));
   }
   return exit_done;
+}
+
+int renew(const Options& options) {
+  return call_server(options, boost::json::serialize(boost::json::object{
+                                  {"command", "certs-renew"}, {"name", to_lower(options.name)}}));
 }
 
 int explain(const Options& options) {
@@ -166,6 +177,13 @@ int run_command_line(int argc, char** argv) {
   with_admin(add("status", "listeners, sites, certificates, upstreams, hub counts",
                  [](const Options& o) { return call_server(o, "status"); }))
       ->add_flag("--json", options.json, "print JSON");
+  CLI::App* certs = with_admin(
+      add("certs", "certificates: issuer, expiry, next try, last error",
+          [](const Options& o) { return o.name.empty() ? call_server(o, "certs") : renew(o); }));
+  certs->add_flag("--json", options.json, "print JSON");
+  CLI::App* renew_command = certs->add_subcommand("renew", "order a new certificate now");
+  renew_command->fallthrough();  // --config may stand behind it
+  renew_command->add_option("name", options.name, "the name, e.g. www.example.com")->required();
   with_config(add("explain", "tell which route a URL takes and why", explain))
       ->add_option("url", options.url, "e.g. https://api.example.com/users?page=2")
       ->required();

@@ -6,9 +6,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <condition_variable>
 #include <ctime>
 #include <latch>
 #include <map>
+#include <mutex>
 #include <set>
 #include <stdexcept>
 #include <thread>
@@ -17,10 +19,12 @@
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
+#include "acme/json_members.hpp"
 #include "admin.hpp"
 #include "advice.hpp"
 #include "base/log.hpp"
 #include "certificates.hpp"
+#include "certs.hpp"
 #include "conf/load.hpp"
 #include "control.hpp"
 #include "generation.hpp"
@@ -40,6 +44,7 @@ constexpr std::chrono::minutes certificate_check_period{10};
 constexpr std::chrono::milliseconds name_lookup_wait_max{3'000};
 constexpr std::chrono::milliseconds name_check_period{250};
 constexpr std::chrono::milliseconds drain_check_period{50};
+constexpr std::chrono::milliseconds challenge_wait_max{2'000};
 
 // Raises the soft limit of open files to the hard one and returns it. One socket is one file.
 std::uint64_t raise_descriptor_limit() {
@@ -90,6 +95,8 @@ class Server {
   void start_periodic_work();
   void flush_access_logs();
   void refresh_certificates(std::string_view reason);
+  acme::Service::Hooks acme_hooks();
+  void publish_challenges(const std::shared_ptr<const acme::ChallengeAnswers>& answers);
   void refresh_names();
   void check_files();
   std::string reload();
@@ -106,6 +113,8 @@ class Server {
   std::vector<std::unique_ptr<Worker>> workers_;
   std::atomic<std::size_t> workers_running_{0};
   std::unique_ptr<acme::InternalCa> ca_;
+  std::unique_ptr<acme::Service> acme_;
+  std::atomic<bool> refresh_posted_{false};  // refresh_certificates() is on its way to control
   std::shared_ptr<const net::TicketKeys> ticket_keys_ = net::TicketKeys::make();
   std::shared_ptr<const Generation> generation_;
   std::vector<FileStamp> watched_;
@@ -126,11 +135,13 @@ int Server::run() {
   ca_ = std::make_unique<acme::InternalCa>(
       acme::InternalCa::open(config->storage, std::time(nullptr)));
   start_workers(*config);
+  acme_ = std::make_unique<acme::Service>(config->storage, acme_hooks());
   try {
     adopt(prepare(config));
     control_.serve_admin(admin_socket_path(config->admin),
                          [this](std::string_view request) { return answer(request); });
   } catch (...) {
+    acme_.reset();
     call_workers([](Worker& worker) { worker.begin_drain(Milliseconds(0)); });
     workers_.clear();
     throw;
@@ -142,6 +153,7 @@ int Server::run() {
             log::kv("workers", workers_.size()), log::kv("open_files_max", descriptor_limit_));
   notify_systemd("READY=1");
   control_.run();
+  acme_.reset();  // it posts to workers and control
   name_lookup_.stop();
   workers_.clear();
   flush_access_logs();
@@ -182,7 +194,9 @@ std::shared_ptr<const Generation> Server::prepare(SharedConfig config) {
     std::erase_if(next->listeners, [](const ListenerSpec& spec) { return spec.address == "[::]"; });
   }
   next->access_logs = open_access_logs(*config, generation_.get());
-  CertificateSet certificates = collect_certificates(*config, *ca_, std::time(nullptr));
+  // What is on disk serves at once. After a reload that is refused the old names are wanted again.
+  acme_->set_wanted(wanted_certificates(*config));
+  CertificateSet certificates = collect_certificates(*config, *ca_, *acme_, std::time(nullptr));
   for (const std::string& warning : certificates.warnings) {
     log::warn("tls.certificate_warning", log::kv("text", warning));
   }
@@ -217,6 +231,7 @@ void Server::adopt(std::shared_ptr<const Generation> next) {
   }
   adopted.wait();
   generation_ = std::move(next);
+  acme_->release();
   // Just looked up, all of them.
   name_periods_ = upstream_names(*generation_->config);
   looked_up_.clear();
@@ -250,7 +265,8 @@ void Server::flush_access_logs() {
 // as it was.
 void Server::refresh_certificates(std::string_view reason) {
   try {
-    CertificateSet fresh = collect_certificates(*generation_->config, *ca_, std::time(nullptr));
+    CertificateSet fresh =
+        collect_certificates(*generation_->config, *ca_, *acme_, std::time(nullptr));
     watched_ = std::move(fresh.files);
     ca_->remove_old_leaves(std::time(nullptr));
     auto next = std::make_shared<Generation>(*generation_);
@@ -261,6 +277,40 @@ void Server::refresh_certificates(std::string_view reason) {
   } catch (const std::runtime_error& failed) {
     log::error("tls.certificates_kept", log::kv("reason", reason), log::kv("error", failed.what()));
   }
+}
+
+acme::Service::Hooks Server::acme_hooks() {
+  return {[this](const std::shared_ptr<const acme::ChallengeAnswers>& answers) {
+            publish_challenges(answers);
+          },
+          [this] {
+            // Many certificates at once make one swap.
+            if (refresh_posted_.exchange(true)) return;
+            control_.post([this] {
+              refresh_posted_ = false;
+              refresh_certificates("issued");
+            });
+          },
+          [] { return std::time(nullptr); }};
+}
+
+// Called on the ACME threads; returns when every worker has the answers. One that has ended, or
+// does not come to it in time, will not be asked.
+void Server::publish_challenges(const std::shared_ptr<const acme::ChallengeAnswers>& answers) {
+  struct Acknowledged {
+    std::mutex mutex;
+    std::condition_variable all;
+    std::size_t missing = 0;
+  };
+  auto state = std::make_shared<Acknowledged>();
+  state->missing = workers_.size();
+  call_workers([answers, state](Worker& worker) {
+    worker.set_challenges(answers);
+    const std::lock_guard<std::mutex> lock(state->mutex);
+    if (--state->missing == 0) state->all.notify_all();
+  });
+  std::unique_lock<std::mutex> lock(state->mutex);
+  state->all.wait_for(lock, challenge_wait_max, [&state] { return state->missing == 0; });
 }
 
 void Server::check_files() {
@@ -311,6 +361,8 @@ std::string Server::reload() {
   } catch (const std::exception& failed) {
     problem = failed.what();
     last_reload_ = problem;
+    acme_->set_wanted(wanted_certificates(*generation_->config));
+    acme_->release();
     log::error("server.reload_refused", log::kv("error", problem),
                log::kv("text", "nothing has changed; the old configuration stays in use"));
   }
@@ -354,9 +406,16 @@ std::string Server::answer(std::string_view request) {
     return status_json(
         {*generation_, workers_, config_path_, descriptor_limit_, started_unix_ms_, last_reload_});
   }
+  if (name == "certs") return certificates_json(acme_->describe(), *generation_);
   boost::json::object reply;
   reply["ok"] = true;
-  if (name == "reload") {
+  if (name == "certs-renew") {
+    const std::string wanted = acme::text_member(parsed.get_object(), "name");
+    reply["ok"] = acme_->renew(wanted);
+    reply["text"] = fmt::format("{}: a new certificate is ordered; see `portero certs`", wanted);
+    reply["error"] = fmt::format(
+        "{} has no certificate of a public authority; `portero certs` lists the names", wanted);
+  } else if (name == "reload") {
     const std::string problem = reload();
     reply["ok"] = problem.empty();
     reply[problem.empty() ? "text" : "error"] =
@@ -366,7 +425,7 @@ std::string Server::answer(std::string_view request) {
     control_.post([this] { drain(); });
   } else {
     reply["ok"] = false;
-    reply["error"] = "unknown command; known: status, reload, stop";
+    reply["error"] = "unknown command; known: status, certs, certs-renew, reload, stop";
   }
   return boost::json::serialize(reply);
 }

@@ -6,12 +6,32 @@
 namespace portero {
 namespace {
 
+// What an authority is to find at this path; nullptr when it asks for nothing that is open.
+const std::string* challenge_answer(const acme::ChallengeAnswers& answers,
+                                    const http::Request& request) {
+  constexpr std::string_view folder = "/.well-known/acme-challenge/";
+  if (!request.path.starts_with(folder)) return nullptr;
+  const auto found = answers.http.find(request.path.substr(folder.size()));
+  return found == answers.http.end() ? nullptr : &found->second;
+}
+
 class SiteService final : public http::Service {
  public:
   explicit SiteService(Worker& worker) noexcept : worker_(worker) {}
 
   Task<> serve(http::Exchange& exchange) override {
     worker_.count_request();
+    if (worker_.challenges() != nullptr && !exchange.connection.tls) {
+      // Before any redirect or route. Source: RFC 8555 §8.3.
+      const std::string* const answer = challenge_answer(*worker_.challenges(), exchange.request);
+      if (answer != nullptr) {
+        const std::string_view body = exchange.arena.copy(*answer);  // may be withdrawn meanwhile
+        const Result<> sent =
+            co_await http::respond(exchange, 200, body, "application/octet-stream");
+        if (!sent) exchange.reset(sent.error().code);
+        co_return;
+      }
+    }
     // The reference keeps the routes of this exchange alive across a reload.
     const SnapshotPointer snapshot = worker_.snapshot();
     co_await snapshot->serve(exchange);

@@ -162,6 +162,11 @@ void Worker::set_certificates(std::shared_ptr<const net::CertificateStore> certi
   tls_->set_certificates(std::move(certificates));
 }
 
+void Worker::set_challenges(std::shared_ptr<const acme::ChallengeAnswers> answers) {
+  tls_->set_challenges(answers ? answers->tls : nullptr);
+  challenges_ = std::move(answers);
+}
+
 void Worker::set_ticket_keys(std::shared_ptr<const net::TicketKeys> keys) {
   if (tls_) {
     tls_->set_ticket_keys(std::move(keys));
@@ -213,6 +218,8 @@ Task<std::unique_ptr<net::ByteStream>> Worker::open_stream(Fd socket, ListenerKi
   std::unique_ptr<net::TlsStream> tls = std::move(*accepted);
   info.tls = true;
   info.sni = tls->server_name();
+  // The handshake was the proof; nothing is sent on it. Source: RFC 8737 §3.
+  if (tls->protocol() == net::ServerContext::challenge_protocol) co_return nullptr;
   http2 = tls->protocol() == "h2";
   co_return std::move(tls);
 }

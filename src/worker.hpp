@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "acme/challenge_board.hpp"
 #include "base/mailbox.hpp"
 #include "base/metrics.hpp"
 #include "generation.hpp"
@@ -63,6 +64,8 @@ class Worker {
   // does not name stop accepting. Connections and hub sockets notice nothing.
   void adopt(std::shared_ptr<const Generation> generation, std::vector<BoundListener> added);
   void set_certificates(std::shared_ptr<const net::CertificateStore> certificates);
+  // What certificate authorities are answered; nullptr: nothing.
+  void set_challenges(std::shared_ptr<const acme::ChallengeAnswers> answers);
   void set_ticket_keys(std::shared_ptr<const net::TicketKeys> keys);
   void set_names(std::shared_ptr<const ResolvedNames> names);
   // Stops accepting, lets requests finish, closes hub sockets spread over `grace`, then ends the
@@ -75,6 +78,7 @@ class Worker {
   const hub::Stats& hub_figures() const noexcept { return shard_.stats(); }
   const SnapshotPointer& snapshot() const noexcept { return snapshot_; }
   bool draining() const noexcept { return draining_; }
+  const acme::ChallengeAnswers* challenges() const noexcept { return challenges_.get(); }
   void count_request() noexcept { figures_.requests.add(); }
   std::vector<UpstreamFigures> upstream_figures() const;
   std::size_t index() const noexcept { return index_; }
@@ -104,6 +108,7 @@ class Worker {
   http::Timeouts timeouts_;
   std::shared_ptr<const Generation> generation_;
   std::unique_ptr<net::ServerContext> tls_;
+  std::shared_ptr<const acme::ChallengeAnswers> challenges_;
   WorkerContext context_;
   SnapshotPointer snapshot_;
   std::unique_ptr<http::Service> site_service_;

@@ -41,6 +41,23 @@ std::optional<std::string_view> requested_name(SSL* session) {
   return name;
 }
 
+// Whether the client offers acme-tls/1 and nothing else. Source: RFC 8737 §3.
+bool asks_for_challenge(SSL* session) {
+  const unsigned char* data = nullptr;
+  std::size_t size = 0;
+  constexpr int alpn = TLSEXT_TYPE_application_layer_protocol_negotiation;
+  if (SSL_client_hello_get0_ext(session, alpn, &data, &size) != 1) return false;
+  constexpr std::string_view name = ServerContext::challenge_protocol;
+  constexpr std::size_t prefix_bytes = 3;  // length of the list, of the name
+  return size == prefix_bytes + name.size() &&
+         std::memcmp(data + prefix_bytes, name.data(), name.size()) == 0;
+}
+
+std::string_view lower_case(std::string_view name, std::array<char, server_name_bytes_max>& into) {
+  std::transform(name.begin(), name.end(), into.begin(), &ascii_lower);
+  return {into.data(), name.size()};
+}
+
 TicketKeys::Key random_key() {
   TicketKeys::Key key{};
   static_assert(sizeof key == sizeof key.name + sizeof key.cipher + sizeof key.mac);
@@ -111,8 +128,15 @@ struct ServerCallbacks {
     const std::optional<std::string_view> name = requested_name(session);
     *alert = SSL_AD_DECODE_ERROR;
     if (!name) return SSL_CLIENT_HELLO_ERROR;
-    const std::size_t identity = find_identity(*server, session, *name);
     *alert = SSL_AD_UNRECOGNIZED_NAME;
+    if (server->challenges_ != nullptr && asks_for_challenge(session)) {
+      std::array<char, server_name_bytes_max> lower;
+      SSL_CTX* const proof = server->challenge_context(lower_case(*name, lower));
+      if (proof == nullptr) return SSL_CLIENT_HELLO_ERROR;
+      SSL_set_SSL_CTX(session, proof);
+      return SSL_CLIENT_HELLO_SUCCESS;
+    }
+    const std::size_t identity = find_identity(*server, session, *name);
     if (identity == CertificateStore::none) return SSL_CLIENT_HELLO_ERROR;
     SSL_CTX* const context = server->context_of(identity);
     *alert = SSL_AD_INTERNAL_ERROR;
@@ -133,8 +157,7 @@ struct ServerCallbacks {
       return store.find(wire->local_address().ip().to_string());
     }
     std::array<char, server_name_bytes_max> lower;
-    std::transform(name.begin(), name.end(), lower.begin(), &ascii_lower);
-    return store.find({lower.data(), name.size()});
+    return store.find(lower_case(name, lower));
   }
 
   static int on_protocols(SSL* session, const unsigned char** chosen, unsigned char* chosen_size,
@@ -147,6 +170,14 @@ struct ServerCallbacks {
                                               offered, offered_size);
     *chosen = match;
     return outcome == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
+  }
+
+  static int on_challenge_protocol(SSL* /*session*/, const unsigned char** chosen,
+                                   unsigned char* chosen_size, const unsigned char* offered,
+                                   unsigned /*offered_size*/, void* /*argument*/) {
+    *chosen = offered + 1;  // asks_for_challenge() has seen that it is the only one
+    *chosen_size = *offered;
+    return SSL_TLSEXT_ERR_OK;
   }
 
   // Returns 1: key set; 2: key set, and the ticket is to be renewed; 0: unknown key, so a full
@@ -185,6 +216,9 @@ ServerContext::~ServerContext() {
   for (const ContextPointer& context : contexts_) {
     if (context != nullptr) SSL_CTX_set_app_data(context.get(), nullptr);
   }
+  for (const auto& [name, context] : challenge_contexts_) {
+    SSL_CTX_set_app_data(context.get(), nullptr);
+  }
   SSL_CTX_set_app_data(bare_.get(), nullptr);
 }
 
@@ -199,6 +233,26 @@ void ServerContext::set_certificates(std::shared_ptr<const CertificateStore> cer
   }
   contexts_.swap(contexts);
   certificates_ = std::move(certificates);
+}
+
+void ServerContext::set_challenges(std::shared_ptr<const CertificateStore> challenges) {
+  for (const auto& [name, context] : challenge_contexts_) {
+    SSL_CTX_set_app_data(context.get(), nullptr);
+  }
+  challenge_contexts_.clear();
+  challenges_ = std::move(challenges);
+}
+
+ssl_ctx_st* ServerContext::challenge_context(std::string_view name) {
+  const std::size_t found = challenges_->find(name);
+  if (found == CertificateStore::none) return nullptr;
+  const auto known = challenge_contexts_.find(name);
+  if (known != challenge_contexts_.end()) return known->second.get();
+  ContextPointer made = make_context(&challenges_->identities()[found]);
+  if (made == nullptr) return nullptr;
+  SSL_CTX_set_alpn_select_cb(made.get(), &ServerCallbacks::on_challenge_protocol, nullptr);
+  SSL_CTX_set_num_tickets(made.get(), 0);
+  return challenge_contexts_.emplace(name, std::move(made)).first->second.get();
 }
 
 void ServerContext::set_ticket_keys(std::shared_ptr<const TicketKeys> keys) noexcept {

@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
@@ -62,6 +63,10 @@ class ServerContext {
 
   // Replaces what new handshakes use; sessions that are open keep what they have.
   void set_certificates(std::shared_ptr<const CertificateStore> certificates);
+  // Certificates that prove control over their names to clients that offer the protocol acme-tls/1
+  // only; such a session is of no other use. nullptr: none. Source: RFC 8737.
+  void set_challenges(std::shared_ptr<const CertificateStore> challenges);
+  static constexpr std::string_view challenge_protocol = "acme-tls/1";
   void set_ticket_keys(std::shared_ptr<const TicketKeys> keys) noexcept;
   void set_protocols(const std::vector<std::string>& protocols);
 
@@ -76,12 +81,15 @@ class ServerContext {
   // The SSL_CTX of an identity, made at its first use; nullptr when OpenSSL refuses it.
   ssl_ctx_st* context_of(std::size_t identity);
   ContextPointer make_context(const CertificateStore::Identity* identity);
+  ssl_ctx_st* challenge_context(std::string_view name);
 
   std::shared_ptr<const TicketKeys> keys_;
   std::string protocols_;  // in wire form
   std::shared_ptr<const CertificateStore> certificates_;
   std::vector<ContextPointer> contexts_;  // by identity; nullptr = not made yet
-  ContextPointer bare_;                   // for sessions while there is no certificate
+  std::shared_ptr<const CertificateStore> challenges_;
+  std::map<std::string, ContextPointer, std::less<>> challenge_contexts_;  // by server name
+  ContextPointer bare_;  // for sessions while there is no certificate
 };
 
 struct ClientOptions {

@@ -160,10 +160,12 @@ export class Portero extends Clients {
   }
 }
 
-// Starts portero with a site file. Options: env, ready (the port that tells it serves).
+// Starts portero with a site file. Options: env, ready (the port that tells it serves), ports
+// ([http, https], for servers that must know them first).
 export async function portero(t, yaml, options = {}) {
   if (!existsSync(binary)) throw new Error(`${binary} is missing: tests/run.sh release builds it`);
-  const edge = new Portero(temporaryFolder(), await freePort(), await freePort());
+  const ports = options.ports ?? [await freePort(), await freePort()];
+  const edge = new Portero(temporaryFolder(), ...ports);
   edge.write(typeof yaml === 'function' ? yaml(edge) : yaml);
   t.after(async () => {
     edge.closeClients();

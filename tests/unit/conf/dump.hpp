@@ -111,6 +111,12 @@ class Dump {
                        site.tls.min_tls13 ? " min 1.3" : ""));
       add("cert", site.tls.cert, std::string_view());
       add("key", site.tls.key, std::string_view());
+      for (const SiteName& name : site.names) {
+        if (!name.by_acme) continue;
+        std::string issuers;
+        for (const Issuer& issuer : site.tls.acme.issuers) issuers += " " + issuer.directory;
+        line(fmt::format("acme: {} from{} by {}", name.text, issuers, site.tls.acme.challenges));
+      }
       if (site.log.on) line(fmt::format("log: \"{}\" {}", site.log.file, site.log.format));
       add("trusted_proxies", fmt::format("{}", site.trusted_proxies), "[]");
       add_timeouts(site.timeouts);

@@ -1,0 +1,42 @@
+// One order from the request to the chain: what RFC 8555 §7.4 and §7.5 ask for, step by step.
+// Thread: the ACME threads; blocks. Errors: AcmeFailure, Stopped, std::system_error of the storage.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "acme/acme_client.hpp"
+#include "acme/challenge_board.hpp"
+#include "acme/storage.hpp"
+
+namespace portero::acme {
+
+struct OrderPlan {
+  std::string name;
+  std::vector<std::string> challenges;  // kinds, in order of preference
+  std::string profile;
+  std::string preferred_chain;
+  std::string replaces;  // renewal id of the certificate that is renewed; may be ""
+  bool keep = true;      // store the order, so that a restart goes on with it
+};
+
+struct Issued {
+  std::string chain_pem;
+  std::string key_pem;
+  std::string challenge;  // that proved control; "" when the authority still knew it
+};
+
+// What an order needs of its service.
+struct OrderTools {
+  AcmeClient& client;
+  const Account& account;
+  ChallengeBoard& board;
+  const Storage& storage;
+  StopSignal& stop;
+};
+
+// Tries the challenges one after the other, each with an order of its own, as an authority ends an
+// order at its first failed proof.
+Issued run_order(const OrderTools& tools, const OrderPlan& plan);
+
+}  // namespace portero::acme

@@ -1,0 +1,393 @@
+#include "acme/service.hpp"
+
+#include <algorithm>
+#include <set>
+#include <system_error>
+
+#include <fmt/format.h>
+
+#include "acme/json_members.hpp"
+#include "acme/schedule.hpp"
+#include "base/log.hpp"
+#include "net/crypto.hpp"
+
+namespace portero::acme {
+namespace {
+
+constexpr std::time_t hour = 3600;
+constexpr std::time_t window_check_period = 6 * hour;
+constexpr std::time_t window_check_longest = 24 * hour;
+constexpr std::time_t window_check_shortest = 60;
+constexpr std::time_t locked_elsewhere_wait = 5;
+constexpr std::time_t storage_failed_wait = 60;
+
+std::time_t renewal_due(const StoredCertificate& stored, const NameState& state) {
+  const net::CertificateData& data = *stored.data;
+  const std::time_t by_age = renewal_time(data.not_before, data.not_after, 0);
+  // The authority's wish comes first, unless nearly nothing would be left of the certificate's
+  // life.
+  const std::time_t latest = data.not_after - (data.not_after - data.not_before) / 20;
+  return state.renew_at != 0 ? std::min(state.renew_at, latest) : by_age;
+}
+
+}  // namespace
+
+Service::Service(const std::string& storage, Hooks hooks)
+    : hooks_(std::move(hooks)), http_(stop_.flag()), storage_(storage), board_(hooks_.publish) {}
+
+Service::~Service() {
+  stop_.stop();
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    ending_ = true;
+  }
+  work_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void Service::set_wanted(const std::vector<Wanted>& wanted) {
+  std::set<std::string> names;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  for (const Wanted& want : wanted) {
+    names.insert(want.name);
+    const auto [found, is_new] = entries_.try_emplace(want.name);
+    Entry& entry = found->second;
+    const bool was_gone = std::exchange(entry.gone, false);
+    if (!is_new && !was_gone && entry.wanted == want) continue;
+    entry.wanted = want;
+    if (entry.in_progress) continue;
+    entry.stored = storage_.load_certificate(want.name);
+    entry.state = storage_.load_state(want.name);
+    entry.due = first_due(entry);
+  }
+  for (auto at = entries_.begin(); at != entries_.end();) {
+    Entry& entry = at->second;
+    entry.gone = !names.contains(at->first);
+    at = entry.gone && !entry.in_progress ? entries_.erase(at) : std::next(at);
+  }
+  held_ = true;
+}
+
+void Service::release() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  held_ = false;
+  start_threads(entries_.size());
+  work_.notify_all();
+}
+
+// After a start or a change of the site file the schedule of failures begins anew: somebody may
+// have repaired what was wrong. The ledger and the authority's own limit still hold.
+std::time_t Service::first_due(const Entry& entry) const {
+  const std::time_t now = hooks_.clock();
+  if (entry.stored) {
+    const std::time_t due = renewal_due(*entry.stored, entry.state);
+    if (due > now) return std::min(due, std::max(now, entry.state.ask_window_at));
+  }
+  return std::max(entry.state.blocked_until, order_allowed_at(entry.state.orders, now));
+}
+
+void Service::start_threads(std::size_t wanted) {
+  while (threads_.size() < std::min(wanted, threads_max)) {
+    threads_.emplace_back(&Service::run_thread, this);
+  }
+}
+
+std::shared_ptr<const net::CertificateData> Service::certificate(const std::string& name) const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto found = entries_.find(name);
+  if (found == entries_.end() || !found->second.stored) return nullptr;
+  return found->second.stored->data;
+}
+
+std::vector<Standing> Service::describe() const {
+  std::vector<Standing> all;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  for (const auto& [name, entry] : entries_) {
+    if (entry.gone) continue;
+    Standing standing;
+    standing.name = name;
+    if (entry.stored) {
+      standing.issuer = entry.stored->issuer;
+      standing.challenge = entry.stored->challenge;
+      standing.not_after = entry.stored->data->not_after;
+      standing.renew_at = renewal_due(*entry.stored, entry.state);
+    }
+    standing.failures = entry.state.failures;
+    standing.last_error = entry.state.last_error;
+    standing.in_progress = entry.in_progress;
+    if (entry.state.failures > 0 || !entry.stored) standing.next_try = entry.due;
+    all.push_back(std::move(standing));
+  }
+  return all;
+}
+
+bool Service::renew(const std::string& name) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto found = entries_.find(name);
+  if (found == entries_.end() || found->second.gone) return false;
+  found->second.forced = true;
+  found->second.due = 0;
+  work_.notify_all();
+  return true;
+}
+
+// Waits for the entry that is due first; nullptr when the service ends.
+Service::Entry* Service::next_due(std::unique_lock<std::mutex>& lock) {
+  for (;;) {
+    if (ending_) return nullptr;
+    Entry* first = nullptr;
+    for (auto& [name, entry] : entries_) {
+      if (held_ || entry.in_progress || entry.gone) continue;
+      if (first == nullptr || entry.due < first->due) first = &entry;
+    }
+    const std::time_t now = hooks_.clock();
+    if (first != nullptr && first->due <= now) return first;
+    // The clock may be set meanwhile, so nobody sleeps for long.
+    constexpr std::time_t look_again = 30;
+    const std::time_t wait = first == nullptr ? look_again : std::min(first->due - now, look_again);
+    work_.wait_for(lock, std::chrono::seconds(wait));
+  }
+}
+
+void Service::run_thread() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  while (Entry* const entry = next_due(lock)) {
+    const std::string name = entry->wanted.name;
+    Attempt work{entry->wanted, entry->stored, entry->state, entry->forced, 0};
+    entry->in_progress = true;
+    entry->forced = false;
+    lock.unlock();
+    try {
+      attempt(work);
+    } catch (const Stopped&) {
+      return;
+    } catch (const std::exception& failed) {  // the storage: everything else is an AcmeFailure
+      log::error("acme.failed", log::kv("name", name), log::kv("error", failed.what()));
+      work.state.last_error = failed.what();
+      work.due = hooks_.clock() + storage_failed_wait;
+    }
+    lock.lock();
+    Entry& done = entries_.at(name);  // stays while it is in progress
+    const bool is_new = work.stored && (!done.stored || work.stored->data != done.stored->data);
+    done.in_progress = false;
+    done.stored = std::move(work.stored);
+    done.state = std::move(work.state);
+    done.due = done.forced ? 0 : work.due;
+    // The site file changed under way: judge by what it says now.
+    if (!(done.wanted == work.wanted) && !is_new) done.due = first_due(done);
+    if (done.gone) entries_.erase(name);
+    if (!is_new) continue;
+    lock.unlock();
+    hooks_.changed();
+    lock.lock();
+  }
+}
+
+void Service::attempt(Attempt& work) {
+  const std::string& name = work.wanted.name;
+  const Fd lock = storage_.lock(name);
+  if (!lock.is_open()) {  // another process, perhaps on another host, orders for it
+    work.due = hooks_.clock() + locked_elsewhere_wait;
+    return;
+  }
+  if (adopt_from_storage(work)) return;
+  if (!work.forced && work.stored && ask_for_window(work)) return;
+  order_from_all(work);
+}
+
+// Whoever held the lock before may have done the work.
+bool Service::adopt_from_storage(Attempt& work) {
+  std::optional<StoredCertificate> stored = storage_.load_certificate(work.wanted.name);
+  if (!stored) return false;
+  const bool is_newer = !work.stored || stored->data->not_after > work.stored->data->not_after;
+  if (!is_newer) return false;
+  work.stored = std::move(stored);
+  work.state = storage_.load_state(work.wanted.name);
+  work.due = renewal_due(*work.stored, work.state);
+  return work.due > hooks_.clock();
+}
+
+// Renewal information: true when it is not time to renew yet. Source: RFC 9773.
+bool Service::ask_for_window(Attempt& work) {
+  const std::time_t now = hooks_.clock();
+  if (work.state.ask_window_at <= now) {
+    work.state.ask_window_at = now + window_check_period;
+    const auto issuer = std::find_if(
+        work.wanted.issuers.begin(), work.wanted.issuers.end(),
+        [&work](const conf::Issuer& one) { return one.directory == work.stored->directory; });
+    try {
+      std::optional<RenewalWindow> window;
+      if (issuer != work.wanted.issuers.end()) {
+        window =
+            client_of(*issuer, issuer->directory).renewal_window(renewal_id(*work.stored->data));
+      }
+      if (window) {
+        const std::time_t chosen = work.state.renew_at;
+        if (chosen < window->start || chosen > window->end) {
+          work.state.renew_at = moment_in_window(window->start, window->end, spread());
+        }
+        work.state.ask_window_at =
+            now + std::clamp<std::time_t>(window->ask_again.count() != 0 ? window->ask_again.count()
+                                                                         : window_check_period,
+                                          window_check_shortest, window_check_longest);
+      } else {
+        work.state.renew_at = 0;
+        work.state.ask_window_at = now + window_check_longest;
+      }
+    } catch (const AcmeFailure& failed) {
+      log::warn("acme.renewal_info_failed", log::kv("name", work.wanted.name),
+                log::kv("error", failed.what()));
+    }
+    storage_.save_state(work.wanted.name, work.state);
+  }
+  const std::time_t due = renewal_due(*work.stored, work.state);
+  if (due <= now) return false;
+  work.due = std::min(due, work.state.ask_window_at);
+  return true;
+}
+
+// The attempt is written down before anybody is asked: a crash counts as a failure.
+void Service::order_from_all(Attempt& work) {
+  const std::string& name = work.wanted.name;
+  NameState& state = work.state;
+  const std::time_t now = hooks_.clock();
+  forget_old_orders(state.orders, now);
+  const std::time_t allowed =
+      std::max(order_allowed_at(state.orders, now), work.forced ? 0 : state.blocked_until);
+  if (allowed > now) {
+    log::warn("acme.order_postponed", log::kv("name", name),
+              log::kv("why", "too many orders for this name lately"));
+    work.due = allowed;
+    return;
+  }
+  const bool rehearse = state.failures > 0 && !work.forced;
+  ++state.failures;
+  state.next_try = now + retry_wait(state.failures, spread()).count();
+  state.orders.push_back(now);
+  storage_.save_state(name, state);
+  std::string errors;
+  std::chrono::seconds wait{};
+  for (const conf::Issuer& issuer : work.wanted.issuers) {
+    try {
+      if (rehearse && !issuer.staging.empty()) order_from(work, issuer, issuer.staging, true);
+      order_from(work, issuer, issuer.directory, false);
+      return;
+    } catch (const AcmeFailure& failed) {
+      log::warn("acme.order_failed", log::kv("name", name), log::kv("issuer", issuer.name),
+                log::kv("type", failed.type), log::kv("error", failed.what()));
+      errors += fmt::format("{}{}: {}", errors.empty() ? "" : "; ", issuer.name, failed.what());
+      wait = std::max(wait, failed.retry_after);
+      if (failed.type == "accountDoesNotExist") storage_.drop_account(issuer.directory);
+    }
+  }
+  state.last_error = errors;
+  if (wait.count() > 0) state.blocked_until = hooks_.clock() + wait.count();
+  state.next_try = std::max(state.next_try, state.blocked_until);
+  storage_.save_state(name, state);
+  work.due = state.next_try;
+}
+
+// Orders from one authority and stores what it issues; a rehearsal on a staging directory only
+// shows whether the authority would succeed.
+void Service::order_from(Attempt& work, const conf::Issuer& issuer, const std::string& directory,
+                         bool rehearsal) {
+  const std::string& name = work.wanted.name;
+  AcmeClient& client = client_of(issuer, directory);
+  const Account account = account_of(client, issuer, work.wanted);
+  OrderPlan plan;
+  plan.name = name;
+  plan.challenges = work.wanted.challenges;
+  plan.profile = issuer.profile;
+  plan.preferred_chain = issuer.preferred_chain;
+  plan.keep = !rehearsal;
+  if (work.stored && work.stored->directory == directory) {
+    plan.replaces = renewal_id(*work.stored->data);
+  }
+  const OrderTools tools{client, account, board_, storage_, stop_};
+  Issued issued;
+  try {
+    issued = run_order(tools, plan);
+  } catch (const AcmeFailure& failed) {
+    if (failed.type != "alreadyReplaced" || plan.replaces.empty()) throw;
+    plan.replaces.clear();
+    issued = run_order(tools, plan);
+  }
+  if (rehearsal) return;
+  Explained<std::shared_ptr<const net::CertificateData>> data =
+      net::parse_certificate(issued.chain_pem, issued.key_pem);
+  if (!data) throw AcmeFailure("the authority's certificate cannot be used: " + data.error());
+  StoredCertificate stored{*data, issuer.name, directory, issued.challenge, hooks_.clock()};
+  storage_.save_certificate(name, stored, issued.chain_pem, issued.key_pem);
+  NameState& state = work.state;
+  state = NameState{0, 0, 0, "", std::move(state.orders), 0, 0};
+  storage_.save_state(name, state);
+  storage_.drop_order(name);
+  work.due = std::min(renewal_due(stored, state), hooks_.clock() + window_check_shortest);
+  log::info("acme.obtained", log::kv("name", name), log::kv("issuer", issuer.name),
+            log::kv("challenge", issued.challenge), log::kv("not_after", (*data)->not_after));
+  work.stored = std::move(stored);
+}
+
+AcmeClient& Service::client_of(const conf::Issuer& issuer, const std::string& directory) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  std::unique_ptr<AcmeClient>& client = clients_[directory + "\n" + issuer.roots];
+  if (client == nullptr) {
+    client = std::make_unique<AcmeClient>(directory, issuer.roots, http_, stop_, hooks_.clock);
+  }
+  return *client;
+}
+
+// One account per authority. Its key is on disk before the authority hears of it, so a crash leaves
+// no account that nobody can use.
+Account Service::account_of(AcmeClient& client, const conf::Issuer& issuer, const Wanted& wanted) {
+  const std::string& directory = client.directory_url();
+  const Fd lock = storage_.lock_accounts();
+  std::optional<StoredAccount> stored = storage_.load_account(directory);
+  if (!stored) {
+    stored = StoredAccount{directory, AccountKey::generate().pem(), "", ""};
+    storage_.save_account(*stored);
+  }
+  AccountKey key = AccountKey::from_pem(stored->key_pem);
+  if (stored->url.empty()) {
+    stored->url = client.open_account(key, wanted.email, external_account(issuer, wanted.email));
+    stored->email = wanted.email;
+    storage_.save_account(*stored);
+    log::info("acme.account_opened", log::kv("issuer", issuer.name), log::kv("url", stored->url));
+  }
+  Account account{std::move(key), stored->url};
+  if (stored->email != wanted.email) {
+    client.change_contact(account, wanted.email);
+    stored->email = wanted.email;
+    storage_.save_account(*stored);
+  }
+  return account;
+}
+
+std::optional<ExternalAccount> Service::external_account(const conf::Issuer& issuer,
+                                                         const std::string& email) {
+  if (!issuer.eab_kid.empty()) return ExternalAccount{issuer.eab_kid, issuer.eab_hmac};
+  if (issuer.eab_url.empty() || email.empty()) return std::nullopt;
+  HttpRequest request;
+  request.method = "POST";
+  request.url = issuer.eab_url;
+  request.headers = {{"Content-Type", "application/x-www-form-urlencoded"}};
+  for (const char c : email) request.body += fmt::format("%{:02x}", static_cast<unsigned char>(c));
+  request.body.insert(0, "email=");
+  const Explained<HttpResponse> response = http_.send(request);
+  if (!response) throw AcmeFailure("cannot reach the authority: " + response.error());
+  const boost::json::object object = parse_object(response->body);
+  ExternalAccount account{text_member(object, "eab_kid"), text_member(object, "eab_hmac_key")};
+  if (account.key_id.empty() || account.hmac_key.empty()) {
+    throw AcmeFailure(
+        fmt::format("{} gives no external account for this address of mail; make one on its site "
+                    "and give `eab: {{kid, hmac}}`",
+                    issuer.name));
+  }
+  return account;
+}
+
+double Service::spread() {
+  return static_cast<double>(net::random_u64() >> 11) / static_cast<double>(1ULL << 53);
+}
+
+}  // namespace portero::acme

@@ -1,0 +1,128 @@
+// Keeps certificates of public authorities: obtains what the sites want, renews it in time, and
+// says how each stands. Orders run side by side on threads of its own, which block on the network
+// and the disk; nothing here runs on a worker. Thread: set_wanted(), certificate(), describe(),
+// renew() control; hooks are called on the ACME threads. Owner: the server. The destructor ends
+// requests under way and joins the threads.
+#pragma once
+
+#include <condition_variable>
+#include <ctime>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "acme/acme_client.hpp"
+#include "acme/challenge_board.hpp"
+#include "acme/curl_client.hpp"
+#include "acme/order_run.hpp"
+#include "acme/stop_signal.hpp"
+#include "acme/storage.hpp"
+#include "conf/config_acme.hpp"
+
+namespace portero::acme {
+
+// A name that wants a certificate, and who may issue it.
+struct Wanted {
+  std::string name;
+  std::vector<conf::Issuer> issuers;
+  std::vector<std::string> challenges;
+  std::string email;
+  friend bool operator==(const Wanted&, const Wanted&) = default;
+};
+
+// How a name stands, for `portero certs`.
+struct Standing {
+  std::string name;
+  std::string issuer;     // of the certificate in use; "" = none yet
+  std::string challenge;  // that proved it
+  std::time_t not_after = 0;
+  std::time_t renew_at = 0;
+  std::time_t next_try = 0;  // after a failure; 0 = none
+  unsigned failures = 0;
+  std::string last_error;
+  bool in_progress = false;
+};
+
+class Service {
+ public:
+  static constexpr std::size_t threads_max = 16;  // orders side by side
+
+  struct Hooks {
+    ChallengeBoard::Publish publish;
+    std::function<void()> changed;  // a certificate is new
+    std::function<std::time_t()> clock;
+  };
+
+  // Throws std::system_error when the storage cannot be used.
+  Service(const std::string& storage, Hooks hooks);
+  ~Service();
+  Service(const Service&) = delete;
+  Service& operator=(const Service&) = delete;
+
+  // Replaces what is wanted. Certificates in the storage are there at once, also expired ones. No
+  // order begins until release(): the listeners that authorities will ask may not be open yet.
+  void set_wanted(const std::vector<Wanted>& wanted);
+  void release();
+  // nullptr when there is none yet.
+  std::shared_ptr<const net::CertificateData> certificate(const std::string& name) const;
+  std::vector<Standing> describe() const;
+  // Renews now, whatever the schedule says. Returns false when the name is not wanted.
+  bool renew(const std::string& name);
+
+ private:
+  struct Entry {
+    Wanted wanted;
+    std::optional<StoredCertificate> stored;
+    NameState state;
+    std::time_t due = 0;
+    bool in_progress = false;
+    bool forced = false;  // by renew()
+    bool gone = false;    // no longer wanted; dropped when its order has ended
+  };
+  // What an attempt works on, without the lock.
+  struct Attempt {
+    Wanted wanted;
+    std::optional<StoredCertificate> stored;
+    NameState state;
+    bool forced = false;
+    std::time_t due = 0;  // result
+  };
+
+  void run_thread();
+  Entry* next_due(std::unique_lock<std::mutex>& lock);
+  void start_threads(std::size_t wanted);
+  std::time_t first_due(const Entry& entry) const;
+
+  void attempt(Attempt& work);
+  bool adopt_from_storage(Attempt& work);
+  bool ask_for_window(Attempt& work);
+  void order_from_all(Attempt& work);
+  void order_from(Attempt& work, const conf::Issuer& issuer, const std::string& directory,
+                  bool rehearsal);
+  AcmeClient& client_of(const conf::Issuer& issuer, const std::string& directory);
+  Account account_of(AcmeClient& client, const conf::Issuer& issuer, const Wanted& wanted);
+  std::optional<ExternalAccount> external_account(const conf::Issuer& issuer,
+                                                  const std::string& email);
+  double spread();
+
+  const Hooks hooks_;
+  StopSignal stop_;
+  CurlClient http_;
+  Storage storage_;
+  ChallengeBoard board_;
+
+  mutable std::mutex mutex_;  // of what follows
+  std::condition_variable work_;
+  std::map<std::string, Entry> entries_;
+  std::map<std::string, std::unique_ptr<AcmeClient>> clients_;  // by directory and roots
+  std::vector<std::thread> threads_;
+  bool held_ = false;  // between set_wanted() and release()
+  bool ending_ = false;
+};
+
+}  // namespace portero::acme
