@@ -322,7 +322,16 @@ void Service::order_from(Attempt& work, const conf::Issuer& issuer, const std::s
   state = NameState{0, 0, 0, "", std::move(state.orders), 0, 0};
   storage_.save_state(name, state);
   storage_.drop_order(name);
-  work.due = std::min(renewal_due(stored, state), hooks_.clock() + window_check_shortest);
+  const std::time_t now = hooks_.clock();
+  work.due = std::min(renewal_due(stored, state), now + window_check_shortest);
+  if (renewal_due(stored, state) <= now || (*data)->not_before > now + hour) {
+    // Ordering again would give the same; and again.
+    log::error("acme.clock_is_wrong", log::kv("name", name),
+               log::kv("text",
+                       "by this machine's clock the new certificate is too old or not valid "
+                       "yet; set the clock"));
+    work.due = now + window_check_period;
+  }
   log::info("acme.obtained", log::kv("name", name), log::kv("issuer", issuer.name),
             log::kv("challenge", issued.challenge), log::kv("not_after", (*data)->not_after));
   work.stored = std::move(stored);

@@ -207,6 +207,33 @@ sites:
   assert.ok(!readdirSync(folder).some((file) => file.endsWith('.bad') || file === 'order.json'));
 });
 
+test('acme: an old certificate is renewed; a wrong clock orders no storm', async (t) => {
+  const ports = await somePorts();
+  const authority = await pebble(t, { ports });
+  const edge = await portero(t, `
+acme: {issuers: [${issuer(authority)}]}
+sites:
+  www.example.com: {respond: www}
+`, { ports });
+  await obtained(edge, ['www.example.com']);
+  const first = await shown(edge.httpsPort, 'www.example.com');
+  await edge.stop();
+  // Seven tenths of its life later.
+  const life = (Date.parse(first.valid_to) - Date.parse(first.valid_from)) / 86_400_000;
+  const env = {
+    LD_PRELOAD: '/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1',
+    FAKETIME: `+${Math.round(life * 0.7)}d`,
+    FAKETIME_DONT_FAKE_MONOTONIC: '1',
+  };
+  await edge.start({ env });
+  await waitFor('the renewal', async () =>
+    (await shown(edge.httpsPort, 'www.example.com')).fingerprint256 !== first.fingerprint256);
+  // Pebble's clock is still the real one, so by ours the new certificate is old as well.
+  await waitFor('the warning', () => edge.stderr.includes('acme.clock_is_wrong'));
+  await pause(1_000);
+  assert.equal(edge.stderr.split('acme.obtained').length - 1, 2);
+});
+
 test('acme: what the authority says', async (t) => {
   const ports = await somePorts();
   const authority = await pebble(t, { ports });
