@@ -16,7 +16,7 @@ build_packages="g++ cmake ninja-build ccache pkg-config git
   python3 openssl curl ca-certificates"
 test_packages="doctest-dev clang-14 clang-format-14 libclang-rt-14-dev llvm-14
   nginx-light php8.2-fpm php8.2-cli php-laravel-framework chromium systemd procps
-  pebble caddy faketime iproute2"
+  pebble caddy faketime iproute2 strace"
 bench_packages="nginx-light haproxy h2o caddy wrk nghttp2-client strace php8.2-fpm"
 services="nginx php8.2-fpm haproxy h2o caddy"
 

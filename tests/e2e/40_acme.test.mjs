@@ -6,7 +6,7 @@ import path from 'node:path';
 import test from 'node:test';
 import tls from 'node:tls';
 
-import { freePort, pause, portero, waitFor } from './harness.mjs';
+import { freePort, pause, Portero, portero, temporaryFolder, waitFor } from './harness.mjs';
 import { acmeFront, isPublic, pebble, shown } from './lib/pebble.mjs';
 
 const somePorts = async () => [await freePort(), await freePort()];
@@ -205,6 +205,43 @@ sites:
   assert.equal(authority.count('There are now 2 accounts'), 0);
   const folder = path.join(edge.storage, 'acme/certificates/www.example.com');
   assert.ok(!readdirSync(folder).some((file) => file.endsWith('.bad') || file === 'order.json'));
+});
+
+test('acme: killed at any step of the storage, likewise', { timeout: 120_000 }, async (t) => {
+  const ports = await somePorts();
+  const authority = await pebble(t, { ports });
+  const config = `
+acme: {issuers: [${issuer(authority)}]}
+sites:
+  www.example.com: {respond: www}
+`;
+  let accounts = 0;
+  let killed = true;
+  for (let step = 1; killed; step += 1) {
+    assert.ok(step < 30, 'the order never ended');
+    const edge = new Portero(temporaryFolder(), ...ports);
+    edge.write(config);
+    // Every file gets its place by a rename; the process is killed as its n-th one (of a thread)
+    // begins.
+    const kill = `inject=rename:signal=SIGKILL:when=${step}`;
+    const strace = ['strace', '-f', '--seccomp-bpf', '-qqq', '-o', '/dev/null',
+      '-e', 'trace=rename', '-e', kill];
+    await edge.start({ through: strace }).catch(() => {});
+    killed = await Promise.race([
+      edge.exited.then(() => true),
+      waitFor('the end', () => edge.stderr.includes('acme.obtained'), 20).then(() => false),
+    ]);
+    if (killed) await edge.start();
+    await obtained(edge, ['www.example.com']);
+    assert.ok(isPublic(await shown(edge.httpsPort, 'www.example.com')), `step ${step}`);
+    await edge.command('stop');  // a signal would reach strace alone
+    await edge.exited;
+    accounts += 1;
+    assert.equal(authority.count(`There are now ${accounts} accounts`), 1, `step ${step}`);
+    assert.equal(authority.count(`There are now ${accounts + 1} accounts`), 0, `step ${step}`);
+  }
+  t.diagnostic(`${accounts} runs`);
+  assert.ok(accounts > 8, `${accounts} runs`);
 });
 
 test('acme: an old certificate is renewed; a wrong clock orders no storm', async (t) => {

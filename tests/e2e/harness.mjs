@@ -104,9 +104,10 @@ export class Portero extends Clients {
     writeFileSync(this.config, missing.map(([k, v]) => `${k}: ${v}\n`).join('') + yaml);
   }
 
-  async start({ env = {}, ready } = {}) {
-    const args = ['run', '--config', this.config];
-    this.#child = spawn(binary, args, { cwd: this.folder, env: { ...process.env, ...env } });
+  // `through`: a command that runs the rest of its arguments, such as strace.
+  async start({ env = {}, ready, through = [] } = {}) {
+    const [program, ...args] = [...through, binary, 'run', '--config', this.config];
+    this.#child = spawn(program, args, { cwd: this.folder, env: { ...process.env, ...env } });
     this.pid = this.#child.pid;
     this.#child.stderr.on('data', (data) => (this.stderr += data));
     this.#child.stdout.on('data', (data) => (this.stderr += data));
