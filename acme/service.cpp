@@ -35,13 +35,17 @@ std::time_t renewal_due(const StoredCertificate& stored, const NameState& state)
 Service::Service(const std::string& storage, Hooks hooks)
     : hooks_(std::move(hooks)), http_(stop_.flag()), storage_(storage), board_(hooks_.publish) {}
 
-Service::~Service() {
+void Service::stop() {
   stop_.stop();
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     ending_ = true;
   }
   work_.notify_all();
+}
+
+Service::~Service() {
+  stop();
   for (std::thread& thread : threads_) thread.join();
 }
 
@@ -255,8 +259,12 @@ void Service::order_from_all(Attempt& work) {
   const std::time_t allowed =
       std::max(order_allowed_at(state.orders, now), work.forced ? 0 : state.blocked_until);
   if (allowed > now) {
-    log::warn("acme.order_postponed", log::kv("name", name),
-              log::kv("why", "too many orders for this name lately"));
+    if (state.last_error.empty()) {
+      state.last_error =
+          "this name has been ordered too often lately; it waits, or the authority's "
+          "weekly limit would be reached";
+    }
+    log::warn("acme.order_postponed", log::kv("name", name), log::kv("why", state.last_error));
     work.due = allowed;
     return;
   }

@@ -64,6 +64,8 @@ class Service {
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
 
+  // Ends what is under way, without waiting for it: the destructor does.
+  void stop();
   // Replaces what is wanted. Certificates in the storage are there at once, also expired ones. No
   // order begins until release(): the listeners that authorities will ask may not be open yet.
   void set_wanted(const std::vector<Wanted>& wanted);

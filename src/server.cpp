@@ -121,8 +121,8 @@ class Server {
   std::string last_reload_;
   std::uint64_t descriptor_limit_ = 0;
   std::int64_t started_unix_ms_ = 0;
-  bool looking_up_ = false;  // refresh_names() waits for the job pool
-  bool draining_ = false;
+  bool looking_up_ = false;            // refresh_names() waits for the job pool
+  std::atomic<bool> draining_{false};  // written by control
 };
 
 // Start, in order: what can fail without anybody noticing comes first, READY comes last.
@@ -294,8 +294,8 @@ acme::Service::Hooks Server::acme_hooks() {
           [] { return std::time(nullptr); }};
 }
 
-// Called on the ACME threads; returns when every worker has the answers. One that has ended, or
-// does not come to it in time, will not be asked.
+// Called on the ACME threads; returns when every worker has the answers. One that does not come to
+// it in time will not be asked in time either; when the server ends nobody waits for any.
 void Server::publish_challenges(const std::shared_ptr<const acme::ChallengeAnswers>& answers) {
   struct Acknowledged {
     std::mutex mutex;
@@ -309,6 +309,7 @@ void Server::publish_challenges(const std::shared_ptr<const acme::ChallengeAnswe
     const std::lock_guard<std::mutex> lock(state->mutex);
     if (--state->missing == 0) state->all.notify_all();
   });
+  if (draining_) return;
   std::unique_lock<std::mutex> lock(state->mutex);
   state->all.wait_for(lock, challenge_wait_max, [&state] { return state->missing == 0; });
 }
@@ -384,6 +385,7 @@ void Server::warn_about_fixed_settings(const conf::Config& next) const {
 void Server::drain() {
   if (draining_) return;
   draining_ = true;
+  acme_->stop();
   const conf::Duration grace = generation_->config->grace_period;
   notify_systemd("STOPPING=1");
   log::info("server.draining", log::kv("grace_ms", grace.count()));
