@@ -1,5 +1,5 @@
-// Signed requests: what JOSE calls JWS, JWK and thumbprint, for the one algorithm that accounts use
-// here (ES256) and for external account binding (HS256).
+// Signed requests: what JOSE calls JWS, JWK and thumbprint. Accounts that are opened here sign by
+// ES256, those taken over from certbot mostly by RS256; external account binding is HS256.
 // Thread: any (pure; an AccountKey is immutable). Throws std::runtime_error with OpenSSL's reason.
 // Source: RFC 7515, RFC 7517, RFC 7638, RFC 8555 §6.2 and §7.3.4.
 #pragma once
@@ -19,8 +19,10 @@ std::string from_base64url(std::string_view text);
 class AccountKey {
  public:
   static AccountKey generate();
-  // A P-256 key; throws std::runtime_error for any other.
+  // A P-256 or RSA key; throws std::runtime_error for any other.
   static AccountKey from_pem(std::string_view pem);
+  // The same from a JWK with its private members. Source: RFC 7518 §6.
+  static AccountKey from_jwk(std::string_view json);
 
   std::string pem() const;
   // The public key in the canonical form of RFC 7638, so that its hash is the thumbprint.
@@ -35,6 +37,7 @@ class AccountKey {
   explicit AccountKey(net::KeyPointer key);
   net::KeyPointer key_;
   std::string jwk_;
+  bool is_rsa_ = false;
 };
 
 // The proof that the owner of an account at the CA wants `jwk` to be its ACME account.

@@ -54,10 +54,8 @@ void Service::set_wanted(const std::vector<Wanted>& wanted) {
   const std::lock_guard<std::mutex> lock(mutex_);
   for (const Wanted& want : wanted) {
     names.insert(want.name);
-    const auto [found, is_new] = entries_.try_emplace(want.name);
-    Entry& entry = found->second;
-    const bool was_gone = std::exchange(entry.gone, false);
-    if (!is_new && !was_gone && entry.wanted == want) continue;
+    Entry& entry = entries_[want.name];
+    entry.gone = false;
     entry.wanted = want;
     if (entry.in_progress) continue;
     entry.stored = storage_.load_certificate(want.name);

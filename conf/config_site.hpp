@@ -18,8 +18,8 @@ struct SiteName {
   std::string host;         // lower case, "*.example.com", or "" for any host
   std::uint16_t port = 0;   // 0 = http_port or https_port
   bool plain_http = false;  // no TLS: http://, http_port, `tls: off`, or a port alone without `tls`
-  bool by_acme = false;     // its certificate comes from the site's issuers
   std::string text;         // as written
+  bool by_acme = false;     // its certificate comes from the site's issuers
 };
 
 // `automatic` only when one of the site's names is public; `off` also when all are plain HTTP.

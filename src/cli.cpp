@@ -1,18 +1,27 @@
 #include "cli.hpp"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
 #include <string>
+#include <system_error>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
+#include "acme/import.hpp"
 #include "admin.hpp"
 #include "advice.hpp"
 #include "base/bytes.hpp"
+#include "certificates.hpp"
 #include "certs.hpp"
 #include "conf/keys.hpp"
 #include "conf/load.hpp"
@@ -37,6 +46,8 @@ struct Options {
   std::string url;
   std::string host;
   std::string name;
+  std::string caddy;
+  std::string certbot;
   bool json = false;
   bool replace = false;
 };
@@ -115,6 +126,56 @@ int renew(const Options& options) {
                                   {"command", "certs-renew"}, {"name", to_lower(options.name)}}));
 }
 
+// What portero runs as must be able to read what root takes over for it.
+void give_to_owner_of(const std::string& storage) {
+  struct stat owner {};
+  if (::geteuid() != 0 || ::stat(storage.c_str(), &owner) != 0) return;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(storage + "/acme")) {
+    if (::lchown(entry.path().c_str(), owner.st_uid, owner.st_gid) != 0) {
+      throw std::system_error(errno, std::generic_category(), entry.path());
+    }
+  }
+}
+
+int import_certificates(const Options& options) {
+  const auto config = load_or_explain(options.config_path);
+  if (!config) return exit_failed;
+  std::vector<std::string> directories;
+  for (const acme::Wanted& wanted : wanted_certificates(*config)) {
+    for (const conf::Issuer& issuer : wanted.issuers) directories.push_back(issuer.directory);
+  }
+  const acme::Storage storage(config->storage);
+  const std::time_t now = std::time(nullptr);
+  const acme::ImportReport report =
+      options.caddy.empty() ? acme::import_certbot(options.certbot, storage, now)
+                            : acme::import_caddy(options.caddy, directories, storage, now);
+  give_to_owner_of(config->storage);
+  for (const std::string& line : report.taken) fmt::print("taken over: {}\n", line);
+  for (const std::string& line : report.left) fmt::print("left: {}\n", line);
+  fmt::print("{} taken over; `portero reload` makes a running server use them\n",
+             report.taken.size());
+  return exit_done;
+}
+
+int certs(const Options& options) {
+  if (!options.caddy.empty() || !options.certbot.empty()) return import_certificates(options);
+  return options.name.empty() ? call_server(options, "certs") : renew(options);
+}
+
+void add_certs_options(CLI::App& command, Options& options) {
+  command.add_flag("--json", options.json, "print JSON");
+  CLI::App* renew_command = command.add_subcommand("renew", "order a new certificate now");
+  renew_command->fallthrough();  // --config may stand behind it
+  renew_command->add_option("name", options.name, "the name, e.g. www.example.com")->required();
+  CLI::App* import_command =
+      command.add_subcommand("import", "take over certificates and accounts of Caddy or certbot");
+  import_command->fallthrough();
+  CLI::Option_group* from = import_command->add_option_group("from");
+  from->add_option("--caddy", options.caddy, "Caddy's storage folder");
+  from->add_option("--certbot", options.certbot, "certbot's folder, such as /etc/letsencrypt");
+  from->require_option(1);
+}
+
 int explain(const Options& options) {
   const auto config = load_or_explain(options.config_path);
   if (!config) return exit_failed;
@@ -177,13 +238,9 @@ int run_command_line(int argc, char** argv) {
   with_admin(add("status", "listeners, sites, certificates, upstreams, hub counts",
                  [](const Options& o) { return call_server(o, "status"); }))
       ->add_flag("--json", options.json, "print JSON");
-  CLI::App* certs = with_admin(
-      add("certs", "certificates: issuer, expiry, next try, last error",
-          [](const Options& o) { return o.name.empty() ? call_server(o, "certs") : renew(o); }));
-  certs->add_flag("--json", options.json, "print JSON");
-  CLI::App* renew_command = certs->add_subcommand("renew", "order a new certificate now");
-  renew_command->fallthrough();  // --config may stand behind it
-  renew_command->add_option("name", options.name, "the name, e.g. www.example.com")->required();
+  add_certs_options(
+      *with_admin(add("certs", "certificates: issuer, expiry, next try, last error", certs)),
+      options);
   with_config(add("explain", "tell which route a URL takes and why", explain))
       ->add_option("url", options.url, "e.g. https://api.example.com/users?page=2")
       ->required();

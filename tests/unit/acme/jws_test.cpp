@@ -85,7 +85,7 @@ TEST_CASE("jws: a key survives its PEM form; other kinds are refused") {
   CHECK_THROWS_AS(AccountKey::from_pem("no key"), std::runtime_error);
   const net::KeyPointer other(EVP_EC_gen("P-384"));
   CHECK_THROWS_WITH_AS(AccountKey::from_pem(pem_of(other.get())),
-                       "the account's key is not of the kind P-256", std::runtime_error);
+                       "the account's key is neither P-256 nor RSA", std::runtime_error);
 }
 
 TEST_CASE("jws: an external account is bound by HMAC over the account's key") {
