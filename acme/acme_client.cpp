@@ -74,13 +74,9 @@ std::time_t parse_time(const std::string& text) {
   return *at == '-' ? local + offset : local - offset;
 }
 
-std::string der_of(const std::string& certificate_pem) {
-  const BioPointer bio(
-      BIO_new_mem_buf(certificate_pem.data(), static_cast<int>(certificate_pem.size())));
-  const net::CertificatePointer leaf(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
-  check(leaf != nullptr, "read a certificate");
+std::string der_of(X509* certificate) {
   unsigned char* der = nullptr;
-  const int size = i2d_X509(leaf.get(), &der);
+  const int size = i2d_X509(certificate, &der);
   check(size > 0, "write a certificate");
   std::string out(reinterpret_cast<const char*>(der), static_cast<std::size_t>(size));
   OPENSSL_free(der);
@@ -112,7 +108,6 @@ AcmeClient::Directory AcmeClient::directory() {
   found.new_account = text_member(object, "newAccount");
   found.new_order = text_member(object, "newOrder");
   found.revoke = text_member(object, "revokeCert");
-  found.key_change = text_member(object, "keyChange");
   found.renewal_info = text_member(object, "renewalInfo");
   if (const json::object* const meta = map_member(object, "meta"); meta != nullptr) {
     found.external_account_required = flag_member(*meta, "externalAccountRequired");
@@ -216,15 +211,6 @@ void AcmeClient::change_contact(const Account& account, const std::string& email
   post(account, account.url, json::serialize(json::object{{"contact", std::move(contact)}}));
 }
 
-void AcmeClient::change_key(const Account& account, const AccountKey& next) {
-  const Directory at = directory();
-  if (at.key_change.empty()) throw AcmeFailure("the authority changes no account keys");
-  const std::string inner =
-      next.sign(fmt::format(R"("jwk":{},"url":"{}")", next.jwk(), at.key_change),
-                fmt::format(R"({{"account":"{}","oldKey":{}}})", account.url, account.key.jwk()));
-  post(account, at.key_change, inner);
-}
-
 Order AcmeClient::read_order(const HttpResponse& response, std::string url) const {
   const json::object object = object_of(response, url);
   Order order;
@@ -309,15 +295,14 @@ std::string AcmeClient::download(const Account& account, const std::string& url,
   return response.body;
 }
 
-void AcmeClient::revoke(const Account& account, const std::string& certificate_pem, int reason) {
+void AcmeClient::revoke(const Account& account, const net::CertificateData& certificate,
+                        int reason) {
   const Directory at = directory();
   if (at.revoke.empty()) throw AcmeFailure("the authority revokes no certificates");
   post(account, at.revoke,
-       fmt::format(R"({{"certificate":"{}","reason":{}}})", base64url(der_of(certificate_pem)),
-                   reason));
+       fmt::format(R"({{"certificate":"{}","reason":{}}})",
+                   base64url(der_of(certificate.leaf.get())), reason));
 }
-
-bool AcmeClient::has_renewal_info() { return !directory().renewal_info.empty(); }
 
 std::optional<RenewalWindow> AcmeClient::renewal_window(const std::string& id) {
   const Directory at = directory();

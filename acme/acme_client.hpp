@@ -78,8 +78,6 @@ class AcmeClient {
   std::string open_account(const AccountKey& key, const std::string& email,
                            const std::optional<ExternalAccount>& external);
   void change_contact(const Account& account, const std::string& email);
-  // Gives the account another key. Source: RFC 8555 §7.3.5.
-  void change_key(const Account& account, const AccountKey& next);
 
   // `profile` and `replaces` (the renewal id of the certificate that is replaced) may be "".
   Order new_order(const Account& account, const std::vector<std::string>& names,
@@ -91,11 +89,11 @@ class AcmeClient {
   // The chain as PEM, leaf first; that with an issuer named `preferred_chain` when there is one.
   std::string download(const Account& account, const std::string& url,
                        const std::string& preferred_chain);
-  void revoke(const Account& account, const std::string& certificate_pem, int reason);
+  // `reason` is a CRLReason. Source: RFC 8555 §7.6, RFC 5280 §5.3.1.
+  void revoke(const Account& account, const net::CertificateData& certificate, int reason);
 
   // nullopt when the server has no such service or does not know the certificate.
   std::optional<RenewalWindow> renewal_window(const std::string& renewal_id);
-  bool has_renewal_info();
 
  private:
   struct Directory {
@@ -103,7 +101,6 @@ class AcmeClient {
     std::string new_account;
     std::string new_order;
     std::string revoke;
-    std::string key_change;
     std::string renewal_info;
     std::string profiles;  // names, separated by ", "; "" = the server has none
     bool external_account_required = false;

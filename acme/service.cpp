@@ -123,11 +123,13 @@ std::vector<Standing> Service::describe() const {
   return all;
 }
 
-bool Service::renew(const std::string& name) {
+bool Service::renew(const std::string& name, Revoke revoke) {
   const std::lock_guard<std::mutex> lock(mutex_);
   const auto found = entries_.find(name);
   if (found == entries_.end() || found->second.gone) return false;
+  if (revoke == Revoke::yes && !found->second.stored) return false;
   found->second.forced = true;
+  found->second.revoke = revoke == Revoke::yes;
   found->second.due = 0;
   work_.notify_all();
   return true;
@@ -155,9 +157,9 @@ void Service::run_thread() {
   std::unique_lock<std::mutex> lock(mutex_);
   while (Entry* const entry = next_due(lock)) {
     const std::string name = entry->wanted.name;
-    Attempt work{entry->wanted, entry->stored, entry->state, entry->forced, 0};
+    Attempt work{entry->wanted, entry->stored, entry->state, entry->forced, entry->revoke, 0};
     entry->in_progress = true;
-    entry->forced = false;
+    entry->forced = entry->revoke = false;
     lock.unlock();
     try {
       attempt(work);
@@ -194,7 +196,27 @@ void Service::attempt(Attempt& work) {
   }
   if (adopt_from_storage(work)) return;
   if (!work.forced && work.stored && ask_for_window(work)) return;
+  if (work.revoke) revoke_stored(work);
   order_from_all(work);
+}
+
+// A failure is told and does not keep the new certificate from being ordered.
+void Service::revoke_stored(Attempt& work) {
+  constexpr int key_compromise = 1;
+  const std::string& name = work.wanted.name;
+  try {
+    for (const conf::Issuer& issuer : work.wanted.issuers) {
+      if (issuer.directory != work.stored->directory) continue;
+      AcmeClient& client = client_of(issuer, issuer.directory);
+      const Account account = account_of(client, issuer, work.wanted);
+      client.revoke(account, *work.stored->data, key_compromise);
+      log::info("acme.revoked", log::kv("name", name), log::kv("issuer", issuer.name));
+      return;
+    }
+    throw AcmeFailure("none of the name's issuers has issued the certificate");
+  } catch (const AcmeFailure& failed) {
+    log::error("acme.revoke_failed", log::kv("name", name), log::kv("error", failed.what()));
+  }
 }
 
 // Whoever held the lock before may have done the work.

@@ -73,8 +73,11 @@ class Service {
   // nullptr when there is none yet.
   std::shared_ptr<const net::CertificateData> certificate(const std::string& name) const;
   std::vector<Standing> describe() const;
-  // Renews now, whatever the schedule says. Returns false when the name is not wanted.
-  bool renew(const std::string& name);
+  // Renews now, whatever the schedule says; Revoke::yes has the certificate in use revoked first,
+  // as when its key is known to others. Returns false when the name is not wanted, or when there is
+  // nothing to revoke.
+  enum class Revoke : bool { no, yes };
+  bool renew(const std::string& name, Revoke revoke = Revoke::no);
 
  private:
   struct Entry {
@@ -84,7 +87,8 @@ class Service {
     std::time_t due = 0;
     bool in_progress = false;
     bool forced = false;  // by renew()
-    bool gone = false;    // no longer wanted; dropped when its order has ended
+    bool revoke = false;
+    bool gone = false;  // no longer wanted; dropped when its order has ended
   };
   // What an attempt works on, without the lock.
   struct Attempt {
@@ -92,6 +96,7 @@ class Service {
     std::optional<StoredCertificate> stored;
     NameState state;
     bool forced = false;
+    bool revoke = false;
     std::time_t due = 0;  // result
   };
 
@@ -103,6 +108,7 @@ class Service {
   void attempt(Attempt& work);
   bool adopt_from_storage(Attempt& work);
   bool ask_for_window(Attempt& work);
+  void revoke_stored(Attempt& work);
   void order_from_all(Attempt& work);
   void order_from(Attempt& work, const conf::Issuer& issuer, const std::string& directory,
                   bool rehearsal);

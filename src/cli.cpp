@@ -49,6 +49,7 @@ struct Options {
   std::string caddy;
   std::string certbot;
   bool json = false;
+  bool revoke = false;
   bool replace = false;
 };
 
@@ -122,8 +123,9 @@ int call_server(const Options& options, std::string_view command) {
 }
 
 int renew(const Options& options) {
+  const char* const command = options.revoke ? "certs-revoke" : "certs-renew";
   return call_server(options, boost::json::serialize(boost::json::object{
-                                  {"command", "certs-renew"}, {"name", to_lower(options.name)}}));
+                                  {"command", command}, {"name", to_lower(options.name)}}));
 }
 
 // What portero runs as must be able to read what root takes over for it.
@@ -167,6 +169,8 @@ void add_certs_options(CLI::App& command, Options& options) {
   CLI::App* renew_command = command.add_subcommand("renew", "order a new certificate now");
   renew_command->fallthrough();  // --config may stand behind it
   renew_command->add_option("name", options.name, "the name, e.g. www.example.com")->required();
+  renew_command->add_flag("--revoke", options.revoke,
+                          "revoke the old one first: its key is known to others");
   CLI::App* import_command =
       command.add_subcommand("import", "take over certificates and accounts of Caddy or certbot");
   import_command->fallthrough();

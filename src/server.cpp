@@ -411,10 +411,14 @@ std::string Server::answer(std::string_view request) {
   if (name == "certs") return certificates_json(acme_->describe(), *generation_);
   boost::json::object reply;
   reply["ok"] = true;
-  if (name == "certs-renew") {
+  if (name == "certs-renew" || name == "certs-revoke") {
+    const bool revoke = name == "certs-revoke";
     const std::string wanted = acme::text_member(parsed.get_object(), "name");
-    reply["ok"] = acme_->renew(wanted);
-    reply["text"] = fmt::format("{}: a new certificate is ordered; see `portero certs`", wanted);
+    reply["ok"] =
+        acme_->renew(wanted, revoke ? acme::Service::Revoke::yes : acme::Service::Revoke::no);
+    reply["text"] =
+        fmt::format("{}: {}a new certificate is ordered; see the log and `portero certs`", wanted,
+                    revoke ? "the certificate is revoked and " : "");
     reply["error"] = fmt::format(
         "{} has no certificate of a public authority; `portero certs` lists the names", wanted);
   } else if (name == "reload") {
@@ -427,7 +431,8 @@ std::string Server::answer(std::string_view request) {
     control_.post([this] { drain(); });
   } else {
     reply["ok"] = false;
-    reply["error"] = "unknown command; known: status, certs, certs-renew, reload, stop";
+    reply["error"] =
+        "unknown command; known: status, certs, certs-renew, certs-revoke, reload, stop";
   }
   return boost::json::serialize(reply);
 }

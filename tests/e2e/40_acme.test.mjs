@@ -105,6 +105,14 @@ sites:
     assert.match(answer.toString(), /^HTTP\/1\.1 200 /);
     live.destroy();
   });
+  await t.test('`--revoke` has the old one revoked', async () => {
+    const { fingerprint256, serialNumber } = await shown(edge.httpsPort, 'www.example.com');
+    const { code } = await edge.command('certs', 'renew', '--revoke', 'www.example.com');
+    assert.equal(code, 0);
+    await waitFor('the new certificate', async () =>
+      (await shown(edge.httpsPort, 'www.example.com')).fingerprint256 !== fingerprint256);
+    assert.equal((await authority.standing(serialNumber)).Status, 'Revoked');
+  });
   await t.test('a name without one is told so', async () => {
     const { stderr, code } = await edge.command('certs', 'renew', 'quiet.test');
     assert.equal(code, 1);

@@ -55,6 +55,12 @@ export class Pebble {
     return this.child.text.split(text).length - 1;
   }
 
+  // What it knows of a certificate.
+  async standing(serial) {
+    const url = `${this.management}/cert-status-by-serial/${serial.toLowerCase()}`;
+    return JSON.parse((await request(url)).body);
+  }
+
   // The root that its certificates end in, as PEM.
   async root() {
     return (await request(`${this.management}/roots/0`)).body.toString();
