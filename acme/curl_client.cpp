@@ -83,6 +83,13 @@ Explained<HttpResponse> CurlClient::send(const HttpRequest& request) {
     curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request.body.c_str());
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request.method.c_str());
   }
+  if (!request.aws.id.empty()) {
+    const AwsKey& key = request.aws;
+    curl_easy_setopt(curl, CURLOPT_AWS_SIGV4,
+                     fmt::format("aws:amz:{}:{}", key.region, key.service).c_str());
+    curl_easy_setopt(curl, CURLOPT_USERNAME, key.id.c_str());
+    curl_easy_setopt(curl, CURLOPT_PASSWORD, key.secret.c_str());
+  }
   if (!request.roots.empty()) curl_easy_setopt(curl, CURLOPT_CAINFO, request.roots.c_str());
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &take_body);
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, &response);

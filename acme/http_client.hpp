@@ -12,6 +12,14 @@
 
 namespace portero::acme {
 
+// Signs a request to Amazon's services (Signature Version 4), which wants the query sorted.
+struct AwsKey {
+  std::string id;  // "" = not signed
+  std::string secret;
+  std::string region;
+  std::string service;
+};
+
 struct HttpRequest {
   std::string method = "GET";
   std::string url;
@@ -19,6 +27,7 @@ struct HttpRequest {
   std::string body;
   std::string roots;  // PEM file of the roots that vouch for the server; "" = the system's
   std::chrono::milliseconds timeout{30'000};  // of the whole exchange
+  AwsKey aws;
 };
 
 struct HttpResponse {

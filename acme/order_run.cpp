@@ -57,7 +57,7 @@ class OrderRun {
     if (order.status != "valid" || order.certificate.empty()) fail(order);
     const std::string chain =
         tools_.client.download(tools_.account, order.certificate, plan_.preferred_chain);
-    return {chain, stored_.key_pem, proven_by_};
+    return {chain, stored_.key_pem, proven_by_, {}};
   }
 
  private:
@@ -98,13 +98,20 @@ class OrderRun {
 
   void prove(const Order& order) {
     std::vector<std::unique_ptr<ChallengeBoard::Posted>> posted;
+    std::vector<std::unique_ptr<DnsProof>> records;
     std::vector<std::string> open;
     for (const std::string& url : order.authorizations) {
       const Authorization authorization = tools_.client.authorization(tools_.account, url);
       if (authorization.status == "valid") continue;
       const Challenge& challenge = choose(authorization);
-      posted.push_back(std::make_unique<ChallengeBoard::Posted>(
-          tools_.board, challenge.type, authorization.name, challenge.token, tools_.account.key));
+      if (challenge.type == "dns-01") {
+        records.push_back(
+            std::make_unique<DnsProof>(*tools_.dns, tools_.stop, authorization.name,
+                                       key_authorization(challenge.token, tools_.account.key)));
+      } else {
+        posted.push_back(std::make_unique<ChallengeBoard::Posted>(
+            tools_.board, challenge.type, authorization.name, challenge.token, tools_.account.key));
+      }
       if (challenge.status == "pending") {
         tools_.client.answer_challenge(tools_.account, challenge);
       }
@@ -161,13 +168,23 @@ class OrderRun {
   StoredOrder stored_;
 };
 
+std::string reason_for(const OrderPlan& plan, const std::string& challenge,
+                       const std::string& failures) {
+  if (challenge.empty()) return "the authority remembered an earlier proof";
+  if (!failures.empty()) return "after " + failures.substr(0, failures.rfind("; then "));
+  if (plan.name.starts_with("*.")) return "only DNS proves a wildcard";
+  return plan.challenges.size() == 1 ? "the only one of `challenges`" : "the first of `challenges`";
+}
+
 }  // namespace
 
 Issued run_order(const OrderTools& tools, const OrderPlan& plan) {
   std::string failures;
   for (const std::string& challenge : plan.challenges) {
     try {
-      return OrderRun(tools, plan, challenge).run();
+      Issued issued = OrderRun(tools, plan, challenge).run();
+      issued.why = reason_for(plan, issued.challenge, failures);
+      return issued;
     } catch (const AcmeFailure& failed) {
       // What only the network or a limit broke goes on from where it is.
       const bool may_go_on =

@@ -7,6 +7,7 @@
 
 #include "acme/acme_client.hpp"
 #include "acme/challenge_board.hpp"
+#include "acme/dns_proof.hpp"
 #include "acme/storage.hpp"
 
 namespace portero::acme {
@@ -24,6 +25,7 @@ struct Issued {
   std::string chain_pem;
   std::string key_pem;
   std::string challenge;  // that proved control; "" when the authority still knew it
+  std::string why;        // it was that one, in words
 };
 
 // What an order needs of its service.
@@ -33,6 +35,7 @@ struct OrderTools {
   ChallengeBoard& board;
   const Storage& storage;
   StopSignal& stop;
+  const DnsTools* dns;  // nullptr: dns-01 is not to be had
 };
 
 // Tries the challenges one after the other, each with an order of its own, as an authority ends an

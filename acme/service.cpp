@@ -111,6 +111,7 @@ std::vector<Standing> Service::describe() const {
     if (entry.stored) {
       standing.issuer = entry.stored->issuer;
       standing.challenge = entry.stored->challenge;
+      standing.why = entry.stored->why;
       standing.not_after = entry.stored->data->not_after;
       standing.renew_at = renewal_due(*entry.stored, entry.state);
     }
@@ -331,7 +332,10 @@ void Service::order_from(Attempt& work, const conf::Issuer& issuer, const std::s
   if (work.stored && work.stored->directory == directory) {
     plan.replaces = renewal_id(*work.stored->data);
   }
-  const OrderTools tools{client, account, board_, storage_, stop_};
+  const DnsClient dns_client(work.wanted.resolvers);
+  std::optional<DnsTools> dns;
+  if (work.wanted.dns) dns.emplace(DnsTools{dns_client, provider_of(*work.wanted.dns)});
+  const OrderTools tools{client, account, board_, storage_, stop_, dns ? &*dns : nullptr};
   Issued issued;
   try {
     issued = run_order(tools, plan);
@@ -344,7 +348,8 @@ void Service::order_from(Attempt& work, const conf::Issuer& issuer, const std::s
   Explained<std::shared_ptr<const net::CertificateData>> data =
       net::parse_certificate(issued.chain_pem, issued.key_pem);
   if (!data) throw AcmeFailure("the authority's certificate cannot be used: " + data.error());
-  StoredCertificate stored{*data, issuer.name, directory, issued.challenge, hooks_.clock()};
+  StoredCertificate stored{*data,          issuer.name, directory, issued.challenge,
+                           hooks_.clock(), issued.why};
   storage_.save_certificate(name, stored, issued.chain_pem, issued.key_pem);
   NameState& state = work.state;
   state = NameState{0, 0, 0, "", std::move(state.orders), 0, 0};
@@ -421,6 +426,15 @@ std::optional<ExternalAccount> Service::external_account(const conf::Issuer& iss
                     issuer.name));
   }
   return account;
+}
+
+DnsProvider& Service::provider_of(const conf::Dns& settings) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  for (const auto& [known, provider] : providers_) {
+    if (known == settings) return *provider;
+  }
+  providers_.emplace_back(settings, make_dns_provider(settings, {http_, stop_}));
+  return *providers_.back().second;
 }
 
 double Service::spread() {

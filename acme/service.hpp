@@ -32,6 +32,8 @@ struct Wanted {
   std::vector<conf::Issuer> issuers;
   std::vector<std::string> challenges;
   std::string email;
+  std::optional<conf::Dns> dns;
+  std::vector<std::string> resolvers;  // empty = the system's
   friend bool operator==(const Wanted&, const Wanted&) = default;
 };
 
@@ -40,6 +42,7 @@ struct Standing {
   std::string name;
   std::string issuer;     // of the certificate in use; "" = none yet
   std::string challenge;  // that proved it
+  std::string why;        // it was that one
   std::time_t not_after = 0;
   std::time_t renew_at = 0;
   std::time_t next_try = 0;  // after a failure; 0 = none
@@ -116,6 +119,7 @@ class Service {
   Account account_of(AcmeClient& client, const conf::Issuer& issuer, const Wanted& wanted);
   std::optional<ExternalAccount> external_account(const conf::Issuer& issuer,
                                                   const std::string& email);
+  DnsProvider& provider_of(const conf::Dns& settings);
   double spread();
 
   const Hooks hooks_;
@@ -128,6 +132,7 @@ class Service {
   std::condition_variable work_;
   std::map<std::string, Entry> entries_;
   std::map<std::string, std::unique_ptr<AcmeClient>> clients_;  // by directory and roots
+  std::vector<std::pair<conf::Dns, std::unique_ptr<DnsProvider>>> providers_;
   std::vector<std::thread> threads_;
   bool held_ = false;  // between set_wanted() and release()
   bool ending_ = false;

@@ -113,8 +113,12 @@ std::optional<StoredCertificate> Storage::load_certificate(const std::string& na
     return std::nullopt;
   }
   const json::object about = read_object(folder_of(name) + "/about.json");
-  return StoredCertificate{*data, text_member(about, "issuer"), text_member(about, "directory"),
-                           text_member(about, "challenge"), number_member(about, "obtained")};
+  return StoredCertificate{*data,
+                           text_member(about, "issuer"),
+                           text_member(about, "directory"),
+                           text_member(about, "challenge"),
+                           number_member(about, "obtained"),
+                           text_member(about, "why")};
 }
 
 // The certificate goes last: with it in place, all that is said of it is there too.
@@ -124,7 +128,8 @@ void Storage::save_certificate(const std::string& name, const StoredCertificate&
   write_object(folder_of(name) + "/about.json", {{"issuer", about.issuer},
                                                  {"directory", about.directory},
                                                  {"challenge", about.challenge},
-                                                 {"obtained", about.obtained}});
+                                                 {"obtained", about.obtained},
+                                                 {"why", about.why}});
   write_file_atomically(certificate_path(name), chain_pem + key_pem, file_mode);
 }
 

@@ -39,6 +39,7 @@ struct StoredCertificate {
   std::string directory;  // of the authority
   std::string challenge;  // by which it was proven; "" = the proof of an earlier order
   std::time_t obtained = 0;
+  std::string why = {};  // it was that challenge, in words
 };
 
 // What must outlive a crash, so that a crash loop cannot burn a CA's limits.

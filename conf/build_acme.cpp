@@ -2,6 +2,10 @@
 
 #include "conf/build_acme.hpp"
 
+#include <algorithm>
+
+#include <fmt/format.h>
+
 #include "conf/build_values.hpp"
 
 namespace portero::conf {
@@ -55,7 +59,85 @@ Issuer build_issuer(const RoutePlace& place, const Node& node, const KeyPath& pa
   return issuer;
 }
 
+// What each provider needs beside its name, and what it may be given.
+struct ProviderKeys {
+  std::string_view provider;
+  std::vector<std::string_view> needed;
+  std::vector<std::string_view> allowed;
+};
+
+const std::vector<ProviderKeys>& provider_keys() {
+  static const std::vector<ProviderKeys> all{
+      {"rfc2136", {"server"}, {"key_name", "key", "algorithm"}},
+      {"exec", {"command"}, {}},
+      {"acme-dns", {"api", "username", "password", "subdomain"}, {}},
+      {"cloudflare", {"token"}, {"api"}},
+      {"hetzner", {"token"}, {"api"}},
+      {"digitalocean", {"token"}, {"api"}},
+      {"route53", {"access_key_id", "secret_access_key"}, {"session_token", "api"}},
+  };
+  return all;
+}
+
+void check_provider_keys(const RoutePlace& place, const Node& node, const KeyPath& path,
+                         const std::string& provider) {
+  const auto report = [&](const Where& where, std::string text) {
+    place.context.problems.error({where, path.text(), std::move(text), "", "", ""});
+  };
+  const auto& all = provider_keys();
+  const auto known = std::find_if(all.begin(), all.end(), [&provider](const ProviderKeys& one) {
+    return one.provider == provider;
+  });
+  if (known == all.end()) return;
+  for (const std::string_view key : known->needed) {
+    if (!node.has(key)) {
+      report(node.where, fmt::format("the provider `{}` needs `{}`", provider, key));
+    }
+  }
+  if (node.has("key") != node.has("key_name")) {
+    report(node.where, "`key_name` and `key` belong together");
+  }
+  const auto holds = [](const std::vector<std::string_view>& list, std::string_view key) {
+    return std::find(list.begin(), list.end(), key) != list.end();
+  };
+  for (const Entry& entry : node.entries) {
+    const std::string_view key = entry.key->text;
+    if (key == "provider" || holds(known->needed, key) || holds(known->allowed, key)) continue;
+    report(entry.key->where, fmt::format("the provider `{}` has no use for `{}`", provider, key));
+  }
+}
+
+Dns build_dns(const RoutePlace& place, const Node& node, const KeyPath& path) {
+  Dns dns;
+  read_text(node, "provider", dns.provider);
+  check_provider_keys(place, node, path, dns.provider);
+  read_text(node, "server", dns.server);
+  read_text(node, "key_name", dns.key_name);
+  read_text(node, "key", dns.key);
+  read_text(node, "algorithm", dns.algorithm);
+  read_text(node, "command", dns.command);
+  if (!dns.command.empty()) dns.command = resolve_path(place.scope.file, dns.command);
+  read_text(node, "token", dns.token);
+  read_text(node, "access_key_id", dns.access_key_id);
+  read_text(node, "secret_access_key", dns.secret_access_key);
+  read_text(node, "session_token", dns.session_token);
+  read_text(node, "username", dns.username);
+  read_text(node, "password", dns.password);
+  read_text(node, "subdomain", dns.subdomain);
+  read_text(node, "api", dns.api);
+  return dns;
+}
+
 }  // namespace
+
+std::vector<std::string> Acme::challenges_for(const std::string& name) const {
+  if (!name.starts_with("*.")) return challenges;
+  return uses_dns() ? std::vector<std::string>{"dns-01"} : std::vector<std::string>{};
+}
+
+bool Acme::uses_dns() const {
+  return std::find(challenges.begin(), challenges.end(), "dns-01") != challenges.end();
+}
 
 void build_acme(const RoutePlace& place, const Node& map, const KeyPath& path, Acme& acme) {
   if (!map.is_map()) return;
@@ -72,6 +154,15 @@ void build_acme(const RoutePlace& place, const Node& map, const KeyPath& path, A
   }
   if (const Node* challenges = map.find("challenges"); challenges != nullptr) {
     acme.challenges = texts_of(challenges);
+    acme.challenges_given = true;
+  }
+  if (map.has("resolvers")) acme.resolvers = texts_of(map.find("resolvers"));
+  if (const Node* dns = map.find("dns"); dns != nullptr && dns->is_map()) {
+    acme.dns = build_dns(place, *dns, path.key("dns"));
+  }
+  if (acme.dns && !acme.challenges_given) {
+    acme.challenges = Acme().challenges;
+    acme.challenges.emplace_back("dns-01");
   }
 }
 

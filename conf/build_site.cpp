@@ -113,7 +113,7 @@ class SiteBuilder {
       if (parsed->https) check_https_name(key, parsed->name, site.tls);
       SiteName name = std::move(parsed->name);
       if (!parsed->https) name.plain_http = name.plain_http || is_plain(name, site.tls, has_tls);
-      name.by_acme = site.tls.mode == TlsMode::automatic && is_for_acme(name);
+      name.by_acme = site.tls.mode == TlsMode::automatic && is_for_acme(name, site.tls.acme);
       any_tls = any_tls || !name.plain_http;
       site.names.push_back(std::move(name));
     }
@@ -153,20 +153,22 @@ class SiteBuilder {
     const auto for_acme = [](const SiteName& name) { return name.by_acme; };
     if (std::none_of(site.names.begin(), site.names.end(), for_acme)) {
       site.tls.mode = TlsMode::internal;
+    } else if (site.tls.acme.uses_dns() && !site.tls.acme.dns) {
+      report(site.where, path_, "the challenge dns-01 needs `acme.dns`: who keeps the zone");
     }
   }
 
   // Public names, and all when the site names its issuers. A wildcard is proven by DNS alone.
-  bool is_for_acme(const SiteName& name) {
+  bool is_for_acme(const SiteName& name, const Acme& acme) {
     if (name.plain_http || name.host.empty()) return false;
     if (is_internal_name(name.host) && !issuers_given_) return false;
-    if (!name.host.starts_with("*.")) return true;
+    if (!acme.challenges_for(name.host).empty()) return true;
     place_.context.problems.warning(
         {site_where_, path_.text(),
          fmt::format("\"{}\" gets a certificate of portero's own CA, which browsers do not trust: "
-                     "public wildcard certificates need dns-01, which is not available in this "
-                     "version; name the hosts, give the files in `tls: {{cert, key}}`, or write "
-                     "`tls: internal` if this is wanted",
+                     "public wildcard certificates are proven by DNS alone; say in `acme.dns` who "
+                     "keeps the zone, name the hosts, give the files in `tls: {{cert, key}}`, or "
+                     "write `tls: internal` if this is wanted",
                      name.text),
          "", "", ""});
     return false;

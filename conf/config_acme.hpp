@@ -1,6 +1,7 @@
 // Certificate authorities and how they are asked. Part of conf::Config.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,9 +21,37 @@ struct Issuer {
   friend bool operator==(const Issuer&, const Issuer&) = default;
 };
 
+// `dns`: who keeps the zones, for dns-01. What a provider does not need is empty.
+struct Dns {
+  std::string provider;  // rfc2136, exec, acme-dns, cloudflare, digitalocean, hetzner, route53
+  std::string server;    // "10.0.0.53:53"
+  std::string key_name;  // of TSIG; "" = unsigned
+  std::string key;       // base64
+  std::string algorithm{"hmac-sha256"};
+  std::string command;
+  std::string token;
+  std::string access_key_id;
+  std::string secret_access_key;
+  std::string session_token;
+  std::string username;
+  std::string password;
+  std::string subdomain;
+  std::string api;  // URL; "" = the service's usual one
+  friend bool operator==(const Dns&, const Dns&) = default;
+};
+
 struct Acme {
   std::vector<Issuer> issuers;  // tried in order
+  // Tried in order; with `dns` and without `challenges`, dns-01 is the last of them.
   std::vector<std::string> challenges{"tls-alpn-01", "http-01"};
+  std::optional<Dns> dns;
+  std::vector<std::string> resolvers;  // "address:port"; empty = the system's
+  bool challenges_given = false;
+
+  // What can prove this name: a wildcard only DNS. Source: RFC 8555 §7.1.3.
+  std::vector<std::string> challenges_for(const std::string& name) const;
+  bool uses_dns() const;  // whether dns-01 is one of the challenges
+  friend bool operator==(const Acme&, const Acme&) = default;
 };
 
 }  // namespace portero::conf

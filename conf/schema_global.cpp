@@ -108,6 +108,10 @@ constexpr Key timeouts_keys[] = {
      .doc = "Without any progress of an answer."},
 };
 
+constexpr Word dns_provider_words[] = {{"rfc2136"}, {"exec"},         {"acme-dns"}, {"cloudflare"},
+                                       {"hetzner"}, {"digitalocean"}, {"route53"}};
+constexpr Word tsig_words[] = {{"hmac-sha256"}, {"hmac-sha512"}, {"hmac-sha1"}, {"hmac-md5"}};
+
 constexpr Key acme_keys[] = {
     {.name = "issuers",
      .value = issuer_list,
@@ -117,12 +121,12 @@ constexpr Key acme_keys[] = {
     {.name = "challenges",
      .value = word_list(challenge_words),
      .fallback = "[tls-alpn-01, http-01]",
-     .doc = "How control over a name is proven, tried in order."},
+     .doc = "How control over a name is proven, tried in order. With `dns`, dns-01 is the last "
+            "unless the key says otherwise."},
     {.name = "resolvers",
      .value = some(Form::listen),
-     .doc = "Name servers for preflight and propagation checks.",
-     .available = false,
-     .instead = "leave it out: the authority's own look-ups count"},
+     .doc = "Name servers that are asked where a zone is kept, `address:port`. Without the key: "
+            "those of the system."},
     {.name = "preflight",
      .value = one(Form::boolean),
      .fallback = "true",
@@ -131,9 +135,7 @@ constexpr Key acme_keys[] = {
      .instead = "leave it out: `portero certs` says what the authority found"},
     {.name = "dns",
      .value = map(dns),
-     .doc = "The DNS server that takes challenge records.",
-     .available = false,
-     .instead = "prove control by tls-alpn-01 or http-01"},
+     .doc = "Who takes challenge records for dns-01; with it, wildcards get public certificates."},
     {.name = "on_demand",
      .value = map(on_demand),
      .doc = "Certificates for names asked for.",
@@ -162,11 +164,36 @@ constexpr Key external_account_keys[] = {
 };
 
 constexpr Key dns_keys[] = {
-    {.name = "provider", .value = text_value, .doc = "`rfc2136`.", .required = true},
-    {.name = "server", .value = one(Form::listen), .doc = "Address and port."},
-    {.name = "key_name", .value = text_value, .doc = "The TSIG key's name."},
-    {.name = "key", .value = one(Form::secret), .doc = "The TSIG key, base64."},
-    {.name = "algorithm", .value = text_value, .fallback = "hmac-sha256", .doc = "Of the key."},
+    {.name = "provider",
+     .value = word(dns_provider_words),
+     .doc = "Who keeps the zone. `exec` is a command of yours.",
+     .required = true},
+    {.name = "server",
+     .value = one(Form::listen),
+     .doc = "rfc2136: address and port of the name server that takes updates."},
+    {.name = "key_name", .value = text_value, .doc = "rfc2136: the TSIG key's name."},
+    {.name = "key", .value = one(Form::secret), .doc = "rfc2136: the TSIG key, base64."},
+    {.name = "algorithm",
+     .value = word(tsig_words),
+     .fallback = "hmac-sha256",
+     .doc = "rfc2136: of the key."},
+    {.name = "command",
+     .value = one(Form::file),
+     .doc = "exec: called with `present` or `cleanup`, the record's name and its value."},
+    {.name = "token",
+     .value = one(Form::secret),
+     .doc = "cloudflare, digitalocean, hetzner: an API token that may edit the zone."},
+    {.name = "access_key_id", .value = text_value, .doc = "route53: the access key's id."},
+    {.name = "secret_access_key", .value = one(Form::secret), .doc = "route53: the access key."},
+    {.name = "session_token",
+     .value = one(Form::secret),
+     .doc = "route53: of temporary credentials."},
+    {.name = "username", .value = text_value, .doc = "acme-dns: of the account."},
+    {.name = "password", .value = one(Form::secret), .doc = "acme-dns: of the account."},
+    {.name = "subdomain", .value = text_value, .doc = "acme-dns: of the account."},
+    {.name = "api",
+     .value = one(Form::url),
+     .doc = "The URL of the service, where it is not the usual one; acme-dns: of the server."},
 };
 
 constexpr Key on_demand_keys[] = {

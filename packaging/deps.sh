@@ -11,14 +11,14 @@ set -eu
 
 build_packages="g++ cmake ninja-build ccache pkg-config git
   libboost1.81-dev libboost-json1.81-dev libssl-dev libcurl4-openssl-dev
-  libyaml-cpp-dev libfmt-dev libnghttp2-dev libcli11-dev
+  libyaml-cpp-dev libfmt-dev libnghttp2-dev libldns-dev libcli11-dev
   zlib1g-dev libzstd-dev libbrotli-dev
   python3 openssl curl ca-certificates"
 test_packages="doctest-dev clang-14 clang-format-14 libclang-rt-14-dev llvm-14
   nginx-light php8.2-fpm php8.2-cli php-laravel-framework chromium systemd procps
-  pebble caddy faketime iproute2 strace"
+  pebble caddy bind9 bind9-dnsutils faketime iproute2 strace"
 bench_packages="nginx-light haproxy h2o caddy wrk nghttp2-client strace php8.2-fpm"
-services="nginx php8.2-fpm haproxy h2o caddy"
+services="nginx php8.2-fpm haproxy h2o caddy bind9"
 
 usage() {
   echo "usage: packaging/deps.sh build|test|bench" >&2

@@ -23,6 +23,7 @@ json::object describe(const acme::Standing& standing) {
           {"source", "acme"},
           {"issuer", standing.issuer},
           {"challenge", standing.challenge},
+          {"why", standing.why},
           {"not_after", time_text(standing.not_after)},
           {"renew_at", time_text(standing.renew_at)},
           {"next_try", time_text(standing.next_try)},
@@ -74,8 +75,11 @@ std::string certificates_text(std::string_view text) {
     out += fmt::format("{}\n", member("name"));
     out += fmt::format("  certificate  {}\n", days_left(member("not_after")));
     if (!member("issuer").empty()) out += fmt::format("  issuer       {}\n", member("issuer"));
-    if (!member("challenge").empty())
-      out += fmt::format("  proven by    {}\n", member("challenge"));
+    const std::string challenge = member("challenge");
+    const std::string why = member("why").empty() ? "" : fmt::format(" ({})", member("why"));
+    if (!challenge.empty() || !why.empty()) {
+      out += fmt::format("  proven by    {}{}\n", challenge, why);
+    }
     if (!member("renew_at").empty()) out += fmt::format("  renewal      {}\n", member("renew_at"));
     if (acme::flag_member(about, "in_progress")) out += "  now          an order is under way\n";
     if (!member("next_try").empty()) out += fmt::format("  next try     {}\n", member("next_try"));

@@ -52,6 +52,7 @@ LIBRARIES = [
     ("nghttp2", r"nghttp2/", r"src/http/h2_"),
     ("yaml-cpp", r"yaml-cpp/", r"conf/load"),
     ("libcurl", r"curl/", r"acme/|hub/webhook"),
+    ("libldns", r"ldns/", r"acme/dns_"),
     ("Boost.Asio", r"boost/asio", r"src/[^/]+$"),
     ("Boost.Beast", r"boost/beast", r"$"),
     ("CLI11", r"CLI/", r"src/[^/]+$"),

@@ -1,17 +1,15 @@
 // A second, independent authority: caddy's acme_server. It asks ports 80 and 443 only, so the test
 // runs in a network namespace of its own, where they are free.
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { fileURLToPath } from 'node:url';
 
 import { portero, temporaryFolder, waitFor } from './harness.mjs';
+import { inNamespace } from './lib/netns.mjs';
 import { request, shown } from './lib/pebble.mjs';
-
-const inside = 'PORTERO_TEST_NETNS';
 
 async function startCaddy(t) {
   const folder = temporaryFolder();
@@ -64,16 +62,7 @@ sites:
     (await shown(443, 'localhost')).fingerprint256 !== before);
 }
 
-if (process.env[inside]) {
+inNamespace(import.meta.url, 'acme: against caddy\'s acme_server', 2, () => {
   test('acme: caddy, by tls-alpn-01', (t) => against(t, 'tls-alpn-01'));
   test('acme: caddy, by http-01', (t) => against(t, 'http-01'));
-} else {
-  test('acme: against caddy\'s acme_server', () => {
-    const node = `exec ${process.execPath} --test ${fileURLToPath(import.meta.url)}`;
-    const env = { ...process.env, [inside]: '1' };
-    delete env.NODE_TEST_CONTEXT;
-    const report = execFileSync('unshare', ['--net', 'sh', '-c', `ip link set lo up && ${node}`],
-      { env, stdio: ['ignore', 'pipe', 'inherit'], timeout: 120_000 });
-    assert.match(report.toString(), /^# pass 2$/m);
-  });
-}
+});

@@ -67,8 +67,9 @@ export class Pebble {
   }
 }
 
-// Options: ports ([http, https] of the server under test), env, eab ({kid: hmac}).
-export async function pebble(t, { ports, env = {}, eab } = {}) {
+// Options: ports ([http, https] of the server under test), env, eab ({kid: hmac}), dns (the name
+// server it asks; without it, one of its own that knows every name as 127.0.0.1).
+export async function pebble(t, { ports, env = {}, eab, dns: otherDns } = {}) {
   const folder = temporaryFolder();
   // Good for tests that move the clock, too.
   const { cert, key } = selfSigned(folder, 'localhost', { days: 3_650 });
@@ -88,11 +89,14 @@ export async function pebble(t, { ports, env = {}, eab } = {}) {
       externalAccountMACKeys: eab ?? {},
     },
   }));
-  run(t, 'pebble-challtestsrv', [
-    '-dns01', `127.0.0.1:${dns}`, '-management', `127.0.0.1:${dnsManagement}`, '-http01', '',
-    '-https01', '', '-tlsalpn01', '', '-defaultIPv6', '',
-  ]);
-  const child = run(t, 'pebble', ['-strict', '-config', file, '-dnsserver', `127.0.0.1:${dns}`], {
+  if (!otherDns) {
+    run(t, 'pebble-challtestsrv', [
+      '-dns01', `127.0.0.1:${dns}`, '-management', `127.0.0.1:${dnsManagement}`, '-http01', '',
+      '-https01', '', '-tlsalpn01', '', '-defaultIPv6', '',
+    ]);
+  }
+  const dnsServer = otherDns ?? `127.0.0.1:${dns}`;
+  const child = run(t, 'pebble', ['-strict', '-config', file, '-dnsserver', dnsServer], {
     PEBBLE_VA_NOSLEEP: '1', PEBBLE_WFE_NONCEREJECT: '30', PEBBLE_AUTHZREUSE: '0', ...env,
   });
   const authority = new Pebble(child, port, `https://localhost:${management}`, cert);
