@@ -15,6 +15,8 @@ namespace portero::acme {
 namespace {
 
 constexpr std::time_t hour = 3600;
+// The clock may be set meanwhile, so nobody sleeps for long.
+constexpr std::time_t look_again = 30;
 constexpr std::time_t window_check_period = 6 * hour;
 constexpr std::time_t window_check_longest = 24 * hour;
 constexpr std::time_t window_check_shortest = 60;
@@ -97,8 +99,65 @@ void Service::start_threads(std::size_t wanted) {
 std::shared_ptr<const net::CertificateData> Service::certificate(const std::string& name) const {
   const std::lock_guard<std::mutex> lock(mutex_);
   const auto found = entries_.find(name);
-  if (found == entries_.end() || !found->second.stored) return nullptr;
-  return found->second.stored->data;
+  if (found == entries_.end()) return nullptr;
+  const StoredCertificate* const stored = in_use(found->second, hooks_.clock());
+  return stored == nullptr ? nullptr : stored->data;
+}
+
+// The entry whose certificate would serve this name, too; nullptr when there is none.
+const Service::Entry* Service::wildcard_over(const Entry& entry) const {
+  const std::string& name = entry.wanted.name;
+  const std::size_t dot = name.find('.');
+  if (dot == std::string::npos || name.starts_with("*.")) return nullptr;
+  const auto found = entries_.find("*" + name.substr(dot));
+  if (found == entries_.end() || found->second.gone) return nullptr;
+  return found->second.wanted.issuers == entry.wanted.issuers ? &found->second : nullptr;
+}
+
+// A name below a wildcard has no order of its own while the wildcard has a certificate or is about
+// to get its first; where that fails, the name may still be proven in another way.
+std::time_t Service::due_of(const Entry& entry, std::time_t now) const {
+  const Entry* const wildcard = wildcard_over(entry);
+  if (wildcard == nullptr || entry.forced) return entry.due;
+  if (wildcard->stored && wildcard->stored->data->not_after > now) {
+    return wildcard->stored->data->not_after;
+  }
+  const bool has_failed = wildcard->state.failures > 0 && !wildcard->in_progress;
+  return has_failed ? entry.due : std::max(entry.due, now + look_again);
+}
+
+// The certificate that serves the entry's name: its own while that is good.
+const StoredCertificate* Service::in_use(const Entry& entry, std::time_t now) const {
+  const StoredCertificate* const own = entry.stored ? &*entry.stored : nullptr;
+  if (own != nullptr && own->data->not_after > now) return own;
+  const Entry* const wildcard = wildcard_over(entry);
+  const bool covers = wildcard != nullptr && wildcard->stored &&
+                      (own == nullptr || wildcard->stored->data->not_after > now);
+  return covers ? &*wildcard->stored : own;
+}
+
+Standing Service::describe(const Entry& entry) const {
+  Standing standing;
+  standing.name = entry.wanted.name;
+  standing.failures = entry.state.failures;
+  standing.last_error = entry.state.last_error;
+  standing.in_progress = entry.in_progress;
+  const StoredCertificate* const used = in_use(entry, hooks_.clock());
+  if (used != nullptr) {
+    standing.issuer = used->issuer;
+    standing.not_after = used->data->not_after;
+  }
+  if (used != nullptr && (!entry.stored || used != &*entry.stored)) {
+    standing.why = "the certificate of " + wildcard_over(entry)->wanted.name + " serves it";
+    return standing;
+  }
+  if (used != nullptr) {
+    standing.challenge = used->challenge;
+    standing.why = used->why;
+    standing.renew_at = renewal_due(*used, entry.state);
+  }
+  if (entry.state.failures > 0 || used == nullptr) standing.next_try = entry.due;
+  return standing;
 }
 
 std::vector<Standing> Service::describe() const {
@@ -106,20 +165,7 @@ std::vector<Standing> Service::describe() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   for (const auto& [name, entry] : entries_) {
     if (entry.gone) continue;
-    Standing standing;
-    standing.name = name;
-    if (entry.stored) {
-      standing.issuer = entry.stored->issuer;
-      standing.challenge = entry.stored->challenge;
-      standing.why = entry.stored->why;
-      standing.not_after = entry.stored->data->not_after;
-      standing.renew_at = renewal_due(*entry.stored, entry.state);
-    }
-    standing.failures = entry.state.failures;
-    standing.last_error = entry.state.last_error;
-    standing.in_progress = entry.in_progress;
-    if (entry.state.failures > 0 || !entry.stored) standing.next_try = entry.due;
-    all.push_back(std::move(standing));
+    all.push_back(describe(entry));
   }
   return all;
 }
@@ -140,16 +186,16 @@ bool Service::renew(const std::string& name, Revoke revoke) {
 Service::Entry* Service::next_due(std::unique_lock<std::mutex>& lock) {
   for (;;) {
     if (ending_) return nullptr;
+    const std::time_t now = hooks_.clock();
     Entry* first = nullptr;
+    std::time_t first_at = 0;
     for (auto& [name, entry] : entries_) {
       if (held_ || entry.in_progress || entry.gone) continue;
-      if (first == nullptr || entry.due < first->due) first = &entry;
+      const std::time_t due = due_of(entry, now);
+      if (first == nullptr || due < first_at) first = &entry, first_at = due;
     }
-    const std::time_t now = hooks_.clock();
-    if (first != nullptr && first->due <= now) return first;
-    // The clock may be set meanwhile, so nobody sleeps for long.
-    constexpr std::time_t look_again = 30;
-    const std::time_t wait = first == nullptr ? look_again : std::min(first->due - now, look_again);
+    if (first != nullptr && first_at <= now) return first;
+    const std::time_t wait = first == nullptr ? look_again : std::min(first_at - now, look_again);
     work_.wait_for(lock, std::chrono::seconds(wait));
   }
 }
@@ -181,6 +227,7 @@ void Service::run_thread() {
     // The site file changed under way: judge by what it says now.
     if (!(done.wanted == work.wanted) && !is_new) done.due = first_due(done);
     if (done.gone) entries_.erase(name);
+    if (name.starts_with("*.")) work_.notify_all();  // who waited for it may have to go alone
     if (!is_new) continue;
     lock.unlock();
     hooks_.changed();

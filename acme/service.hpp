@@ -107,6 +107,10 @@ class Service {
   Entry* next_due(std::unique_lock<std::mutex>& lock);
   void start_threads(std::size_t wanted);
   std::time_t first_due(const Entry& entry) const;
+  const Entry* wildcard_over(const Entry& entry) const;
+  Standing describe(const Entry& entry) const;
+  std::time_t due_of(const Entry& entry, std::time_t now) const;
+  const StoredCertificate* in_use(const Entry& entry, std::time_t now) const;
 
   void attempt(Attempt& work);
   bool adopt_from_storage(Attempt& work);

@@ -95,6 +95,27 @@ function tests() {
     assert.deepEqual(await texts('shop.example.com'), [], 'nothing is left');
   });
 
+  test('dns: a name below a wildcard has no order of its own', async (t) => {
+    await bind(t, { zones });
+    const edge = await start(t, ['*.example.com', 'www.example.com'], rfc2136());
+    await edge.obtained();
+    const row = (await edge.rows())['www.example.com'];
+    assert.equal(row.why, 'the certificate of *.example.com serves it');
+    assert.equal((await shown(edge.httpsPort, 'www.example.com')).subjectaltname,
+      'DNS:*.example.com');
+    await pause(1_000);
+    assert.equal(edge.authority.count('Added order'), 1);
+    // A wish that is spoken out counts more.
+    await edge.command('certs', 'renew', 'www.example.com');
+    await waitFor('its own certificate', async () =>
+      (await shown(edge.httpsPort, 'www.example.com')).subjectaltname === 'DNS:www.example.com');
+    const locked = await start(t, ['*.locked.test', 'www.locked.test'], rfc2136(), {
+      challenges: '[http-01, dns-01]',
+    });
+    await waitFor('a certificate in another way', async () =>
+      (await locked.rows())['www.locked.test'].challenge === 'http-01');
+  });
+
   test('dns: the authority is told when every name server has the record', async (t) => {
     await bind(t, { zones });
     const edge = await start(t, ['*.twice.test'], rfc2136());
@@ -193,4 +214,4 @@ printf 'server 127.0.0.1\\nzone %s\\nupdate %s TXT "%s"\\nsend\\n' \\
   });
 }
 
-inNamespace(import.meta.url, 'acme: dns-01 with bind9 and the services\' interfaces', 10, tests);
+inNamespace(import.meta.url, 'acme: dns-01 with bind9 and the services\' interfaces', 11, tests);

@@ -104,7 +104,8 @@ const hmac = (key, text) => createHmac('sha256', key).update(text).digest();
 // Signature Version 4, from the request as it arrived.
 function isSignedBy(service, { method, url, text, headers }) {
   const part = (name) => new RegExp(`${name}=([^, ]+)`).exec(headers.authorization ?? '')?.[1];
-  const [credential, signedNames, signature] = ['Credential', 'SignedHeaders', 'Signature'].map(part);
+  const [credential, signedNames, signature] =
+    ['Credential', 'SignedHeaders', 'Signature'].map(part);
   if (!credential || !signedNames || !signature) return false;
   const [id, day, region, name] = credential.split('/');
   const canonical = [method, url.pathname,
