@@ -6,6 +6,7 @@
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
+#include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
@@ -13,6 +14,7 @@
 #include "acme/openssl_parts.hpp"
 #include "base/bytes.hpp"
 #include "base/ip_address.hpp"
+#include "base/log.hpp"
 
 namespace json = boost::json;
 
@@ -33,29 +35,52 @@ json::value identifier(const std::string& name) {
                       {"value", json::string(name)}};
 }
 
-// The URLs of Link fields with a relation. Source: RFC 8288 §3.
+// The URLs of Link fields with a relation; a field may hold several. Source: RFC 8288 §3.
 std::vector<std::string> links(const HttpResponse& response, std::string_view relation) {
   std::vector<std::string> urls;
   const std::string wanted = fmt::format("rel=\"{}\"", relation);
   for (const auto& [name, value] : response.headers) {
-    if (!iequals(name, "Link") || value.find(wanted) == std::string::npos) continue;
-    const std::size_t begin = value.find('<');
-    const std::size_t end = value.find('>');
-    if (begin == 0 && end != std::string::npos) urls.push_back(value.substr(1, end - 1));
+    if (!iequals(name, "Link")) continue;
+    for (std::string_view rest = value; !rest.empty();) {
+      const std::size_t begin = rest.find('<');
+      const std::size_t end = rest.find('>');
+      if (begin == std::string_view::npos || end == std::string_view::npos || end < begin) break;
+      const std::string_view url = rest.substr(begin + 1, end - begin - 1);
+      rest.remove_prefix(end + 1);
+      const std::string_view parameters = rest.substr(0, rest.find('<'));
+      if (parameters.find(wanted) != std::string_view::npos) urls.emplace_back(url);
+      rest.remove_prefix(parameters.size());
+    }
   }
   return urls;
 }
 
-// The common names of the issuers of all certificates of a chain.
-bool has_issuer(const std::string& chain_pem, const std::string& wanted) {
+// Whether `holds` is true for one of a chain's certificates.
+template <class Holds>
+bool any_certificate(const std::string& chain_pem, Holds holds) {
   const BioPointer bio(BIO_new_mem_buf(chain_pem.data(), static_cast<int>(chain_pem.size())));
   for (;;) {
     const net::CertificatePointer next(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
-    if (next == nullptr) return false;
-    char name[256] = {};
-    X509_NAME_get_text_by_NID(X509_get_issuer_name(next.get()), NID_commonName, name, sizeof name);
-    if (wanted == name) return true;
+    if (next == nullptr) break;
+    if (holds(next.get())) return true;
   }
+  ERR_clear_error();
+  return false;
+}
+
+bool has_issuer(const std::string& chain_pem, const std::string& wanted) {
+  return any_certificate(chain_pem, [&wanted](X509* one) {
+    char name[256] = {};
+    X509_NAME_get_text_by_NID(X509_get_issuer_name(one), NID_commonName, name, sizeof name);
+    return wanted == name;
+  });
+}
+
+bool has_expired(const std::string& chain_pem, std::time_t now) {
+  return any_certificate(chain_pem, [now](X509* one) {
+    std::time_t at = now;
+    return X509_cmp_time(X509_get0_notAfter(one), &at) < 0;
+  });
 }
 
 // "2026-01-02T03:04:05Z" with any offset; 0 when it is no time. Source: RFC 3339.
@@ -108,9 +133,15 @@ AcmeClient::Directory AcmeClient::directory() {
   found.new_account = text_member(object, "newAccount");
   found.new_order = text_member(object, "newOrder");
   found.revoke = text_member(object, "revokeCert");
+  found.key_change = text_member(object, "keyChange");
   found.renewal_info = text_member(object, "renewalInfo");
   if (const json::object* const meta = map_member(object, "meta"); meta != nullptr) {
     found.external_account_required = flag_member(*meta, "externalAccountRequired");
+    if (const json::array* const names = list_member(*meta, "caaIdentities"); names != nullptr) {
+      for (const json::value& name : *names) {
+        if (name.is_string()) found.caa_identities.push_back(to_lower(name.get_string()));
+      }
+    }
     if (const json::object* const profiles = map_member(*meta, "profiles"); profiles != nullptr) {
       for (const json::key_value_pair& profile : *profiles) {
         found.profiles += (found.profiles.empty() ? "" : ", ") + std::string(profile.key());
@@ -205,6 +236,25 @@ std::string AcmeClient::open_account(const AccountKey& key, const std::string& e
   return std::string(url);
 }
 
+std::string AcmeClient::find_account(const AccountKey& key) {
+  try {
+    const HttpResponse response = post(key, R"("jwk":)" + key.jwk(), directory().new_account,
+                                       R"({"onlyReturnExisting":true})");
+    return std::string(response.header("Location"));
+  } catch (const AcmeFailure& failed) {
+    if (failed.type == "accountDoesNotExist") return {};
+    throw;
+  }
+}
+
+void AcmeClient::change_key(const Account& account, const AccountKey& next) {
+  const std::string url = directory().key_change;
+  if (url.empty()) throw AcmeFailure("the authority lets nobody change the key of an account");
+  const std::string wish =
+      fmt::format(R"({{"account":"{}","oldKey":{}}})", account.url, account.key.jwk());
+  post(account, url, next.sign(fmt::format(R"("jwk":{},"url":"{}")", next.jwk(), url), wish));
+}
+
 void AcmeClient::change_contact(const Account& account, const std::string& email) {
   json::array contact;
   if (!email.empty()) contact.push_back(json::string("mailto:" + email));
@@ -286,13 +336,35 @@ Order AcmeClient::finalize(const Account& account, const Order& order, const std
 
 std::string AcmeClient::download(const Account& account, const std::string& url,
                                  const std::string& preferred_chain) {
-  HttpResponse response = post(account, url, "");
-  if (preferred_chain.empty() || has_issuer(response.body, preferred_chain)) return response.body;
-  for (const std::string& alternate : links(response, "alternate")) {
-    std::string chain = post(account, alternate, "").body;
-    if (has_issuer(chain, preferred_chain)) return chain;
+  const HttpResponse usual = post(account, url, "");
+  const bool is_preferred = preferred_chain.empty() || has_issuer(usual.body, preferred_chain);
+  const bool is_expired = has_expired(usual.body, clock_());
+  if (is_preferred && !is_expired) return usual.body;
+  if (std::optional<std::string> other = alternate_chain(account, usual, preferred_chain)) {
+    return *other;
   }
-  return response.body;
+  if (is_expired) {
+    log::error("acme.chain_expired", log::kv("authority", directory_url_),
+               log::kv("text",
+                       "by this machine's clock every chain that the authority offers has an "
+                       "expired certificate; clients will refuse it"));
+  }
+  return usual.body;
+}
+
+// The best of the others: preferred and good, else good.
+std::optional<std::string> AcmeClient::alternate_chain(const Account& account,
+                                                       const HttpResponse& usual,
+                                                       const std::string& preferred_chain) {
+  std::optional<std::string> good;
+  for (const std::string& url : links(usual, "alternate")) {
+    std::string chain = post(account, url, "").body;
+    if (has_expired(chain, clock_())) continue;
+    if (!preferred_chain.empty() && has_issuer(chain, preferred_chain)) return chain;
+    if (!good) good = std::move(chain);
+  }
+  if (has_expired(usual.body, clock_())) return good;
+  return std::nullopt;
 }
 
 void AcmeClient::revoke(const Account& account, const net::CertificateData& certificate,

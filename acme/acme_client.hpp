@@ -77,7 +77,14 @@ class AcmeClient {
   // The account of this key: a new one, or the one that the server has for it. Returns its URL.
   std::string open_account(const AccountKey& key, const std::string& email,
                            const std::optional<ExternalAccount>& external);
+  // "" when the server has no account of this key.
+  std::string find_account(const AccountKey& key);
   void change_contact(const Account& account, const std::string& email);
+  // The account is `next`'s from then on. Source: RFC 8555 §7.3.5.
+  void change_key(const Account& account, const AccountKey& next);
+
+  // The names by which CAA records may allow this authority; empty when it does not say.
+  std::vector<std::string> caa_identities() { return directory().caa_identities; }
 
   // `profile` and `replaces` (the renewal id of the certificate that is replaced) may be "".
   Order new_order(const Account& account, const std::vector<std::string>& names,
@@ -86,7 +93,8 @@ class AcmeClient {
   Authorization authorization(const Account& account, const std::string& url);
   void answer_challenge(const Account& account, const Challenge& challenge);
   Order finalize(const Account& account, const Order& order, const std::string& csr_der);
-  // The chain as PEM, leaf first; that with an issuer named `preferred_chain` when there is one.
+  // The chain as PEM, leaf first; that with an issuer named `preferred_chain` when there is one,
+  // and one without expired certificates when there is one.
   std::string download(const Account& account, const std::string& url,
                        const std::string& preferred_chain);
   // `reason` is a CRLReason. Source: RFC 8555 §7.6, RFC 5280 §5.3.1.
@@ -101,7 +109,9 @@ class AcmeClient {
     std::string new_account;
     std::string new_order;
     std::string revoke;
+    std::string key_change;
     std::string renewal_info;
+    std::vector<std::string> caa_identities;
     std::string profiles;  // names, separated by ", "; "" = the server has none
     bool external_account_required = false;
   };
@@ -114,6 +124,8 @@ class AcmeClient {
   HttpResponse post(const AccountKey& key, const std::string& signer, const std::string& url,
                     const std::string& payload);
   HttpResponse post(const Account& account, const std::string& url, const std::string& payload);
+  std::optional<std::string> alternate_chain(const Account& account, const HttpResponse& usual,
+                                             const std::string& preferred_chain);
   Order read_order(const HttpResponse& response, std::string url) const;
 
   std::string directory_url_;

@@ -17,6 +17,16 @@ struct FreeList {
   void operator()(curl_slist* list) const noexcept { curl_slist_free_all(list); }
 };
 
+using ListPointer = std::unique_ptr<curl_slist, FreeList>;
+
+// Every host is asked at this address; nullptr when there is none.
+ListPointer connections_for(const std::string& address) {
+  if (address.empty()) return nullptr;
+  const bool is_v6 = address.find(':') != std::string::npos;
+  const std::string entry = fmt::format("::{}{}{}:", is_v6 ? "[" : "", address, is_v6 ? "]" : "");
+  return ListPointer(curl_slist_append(nullptr, entry.c_str()));
+}
+
 std::size_t take_body(char* data, std::size_t size, std::size_t count, void* self) {
   std::string& body = static_cast<HttpResponse*>(self)->body;
   if (body.size() + size * count > CurlClient::answer_bytes_max) return 0;
@@ -66,7 +76,7 @@ Explained<HttpResponse> CurlClient::send(const HttpRequest& request) {
   for (const auto& [name, value] : request.headers) {
     list = curl_slist_append(list, (name + ": " + value).c_str());
   }
-  const std::unique_ptr<curl_slist, FreeList> headers(list);
+  const ListPointer headers(list);
   char problem[CURL_ERROR_SIZE] = {};
   curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, problem);
   curl_easy_setopt(curl, CURLOPT_URL, request.url.c_str());
@@ -82,6 +92,15 @@ Explained<HttpResponse> CurlClient::send(const HttpRequest& request) {
                      static_cast<curl_off_t>(request.body.size()));
     curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request.body.c_str());
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+  }
+  const ListPointer connect_to = connections_for(request.address);
+  curl_easy_setopt(curl, CURLOPT_CONNECT_TO, connect_to.get());
+  if (request.is_probe) {
+    curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
+    curl_easy_setopt(curl, CURLOPT_MAXREDIRS, 10L);
+    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
+    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
+    curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L);
   }
   if (!request.aws.id.empty()) {
     const AwsKey& key = request.aws;
@@ -101,7 +120,11 @@ Explained<HttpResponse> CurlClient::send(const HttpRequest& request) {
   const CURLcode done = curl_easy_perform(curl);
   if (done != CURLE_OK) {
     const std::string_view reason = problem[0] != '\0' ? problem : curl_easy_strerror(done);
-    return fmt::format("{}: {}", request.url, reason);
+    const bool is_trust = done == CURLE_PEER_FAILED_VERIFICATION;
+    return fmt::format("{}: {}{}", request.url, reason,
+                       is_trust ? " (is this machine's clock right, and are the roots that vouch "
+                                  "for the server up to date?)"
+                                : "");
   }
   long status = 0;
   curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);

@@ -28,6 +28,8 @@ struct HttpRequest {
   std::string roots;  // PEM file of the roots that vouch for the server; "" = the system's
   std::chrono::milliseconds timeout{30'000};  // of the whole exchange
   AwsKey aws;
+  std::string address;    // that is asked instead of the host's own; "" = that of the host
+  bool is_probe = false;  // follows redirects, to any certificate. Source: RFC 8555 §8.3
 };
 
 struct HttpResponse {

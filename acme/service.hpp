@@ -16,26 +16,14 @@
 #include <thread>
 #include <vector>
 
-#include "acme/acme_client.hpp"
 #include "acme/challenge_board.hpp"
 #include "acme/curl_client.hpp"
-#include "acme/order_run.hpp"
+#include "acme/orderer.hpp"
 #include "acme/stop_signal.hpp"
 #include "acme/storage.hpp"
 #include "conf/config_acme.hpp"
 
 namespace portero::acme {
-
-// A name that wants a certificate, and who may issue it.
-struct Wanted {
-  std::string name;
-  std::vector<conf::Issuer> issuers;
-  std::vector<std::string> challenges;
-  std::string email;
-  std::optional<conf::Dns> dns;
-  std::vector<std::string> resolvers;  // empty = the system's
-  friend bool operator==(const Wanted&, const Wanted&) = default;
-};
 
 // How a name stands, for `portero certs`.
 struct Standing {
@@ -59,6 +47,7 @@ class Service {
     ChallengeBoard::Publish publish;
     std::function<void()> changed;  // a certificate is new
     std::function<std::time_t()> clock;
+    OnEvent on_event;
   };
 
   // Throws std::system_error when the storage cannot be used.
@@ -81,6 +70,8 @@ class Service {
   // nothing to revoke.
   enum class Revoke : bool { no, yes };
   bool renew(const std::string& name, Revoke revoke = Revoke::no);
+  // Gives every account a new key as soon as no order is under way; the log says how that ended.
+  void change_account_keys();
 
  private:
   struct Entry {
@@ -93,18 +84,9 @@ class Service {
     bool revoke = false;
     bool gone = false;  // no longer wanted; dropped when its order has ended
   };
-  // What an attempt works on, without the lock.
-  struct Attempt {
-    Wanted wanted;
-    std::optional<StoredCertificate> stored;
-    NameState state;
-    bool forced = false;
-    bool revoke = false;
-    std::time_t due = 0;  // result
-  };
-
   void run_thread();
   Entry* next_due(std::unique_lock<std::mutex>& lock);
+  void change_keys_if_wanted(std::unique_lock<std::mutex>& lock);
   void start_threads(std::size_t wanted);
   std::time_t first_due(const Entry& entry) const;
   const Entry* wildcard_over(const Entry& entry) const;
@@ -112,32 +94,20 @@ class Service {
   std::time_t due_of(const Entry& entry, std::time_t now) const;
   const StoredCertificate* in_use(const Entry& entry, std::time_t now) const;
 
-  void attempt(Attempt& work);
-  bool adopt_from_storage(Attempt& work);
-  bool ask_for_window(Attempt& work);
-  void revoke_stored(Attempt& work);
-  void order_from_all(Attempt& work);
-  void order_from(Attempt& work, const conf::Issuer& issuer, const std::string& directory,
-                  bool rehearsal);
-  AcmeClient& client_of(const conf::Issuer& issuer, const std::string& directory);
-  Account account_of(AcmeClient& client, const conf::Issuer& issuer, const Wanted& wanted);
-  std::optional<ExternalAccount> external_account(const conf::Issuer& issuer,
-                                                  const std::string& email);
-  DnsProvider& provider_of(const conf::Dns& settings);
-  double spread();
-
   const Hooks hooks_;
   StopSignal stop_;
   CurlClient http_;
   Storage storage_;
   ChallengeBoard board_;
+  Authorities authorities_;
+  Orderer orderer_;
 
   mutable std::mutex mutex_;  // of what follows
   std::condition_variable work_;
   std::map<std::string, Entry> entries_;
-  std::map<std::string, std::unique_ptr<AcmeClient>> clients_;  // by directory and roots
-  std::vector<std::pair<conf::Dns, std::unique_ptr<DnsProvider>>> providers_;
   std::vector<std::thread> threads_;
+  bool new_keys_wanted_ = false;
+  bool changing_keys_ = false;
   bool held_ = false;  // between set_wanted() and release()
   bool ending_ = false;
 };

@@ -86,7 +86,7 @@ std::optional<StoredAccount> Storage::load_account(const std::string& directory)
   const json::object object = read_object(path);
   if (object.empty()) return std::nullopt;
   StoredAccount account{directory, text_member(object, "key"), text_member(object, "url"),
-                        text_member(object, "email")};
+                        text_member(object, "email"), text_member(object, "next_key")};
   if (account.key_pem.find("PRIVATE KEY") != std::string::npos) return account;
   set_aside(path, "it holds no key");
   return std::nullopt;
@@ -96,7 +96,8 @@ void Storage::save_account(const StoredAccount& account) const {
   write_object(account_path(account.directory), {{"directory", account.directory},
                                                  {"url", account.url},
                                                  {"email", account.email},
-                                                 {"key", account.key_pem}});
+                                                 {"key", account.key_pem},
+                                                 {"next_key", account.next_key_pem}});
 }
 
 void Storage::drop_account(const std::string& directory) const {
@@ -138,7 +139,11 @@ NameState Storage::load_state(const std::string& name) const {
   NameState state;
   state.failures = static_cast<unsigned>(number_member(object, "failures"));
   state.next_try = number_member(object, "next_try");
-  state.blocked_until = number_member(object, "blocked_until");
+  if (const json::object* const blocked = map_member(object, "blocked_until")) {
+    for (const json::key_value_pair& one : *blocked) {
+      state.blocked_until[one.key()] = number_member(*blocked, one.key());
+    }
+  }
   state.last_error = text_member(object, "last_error");
   state.renew_at = number_member(object, "renew_at");
   state.ask_window_at = number_member(object, "ask_window_at");
@@ -153,10 +158,12 @@ NameState Storage::load_state(const std::string& name) const {
 
 void Storage::save_state(const std::string& name, const NameState& state) const {
   make_private_directories(folder_of(name));
+  json::object blocked;
+  for (const auto& [directory, until] : state.blocked_until) blocked[directory] = until;
   write_object(folder_of(name) + "/state.json",
                {{"failures", state.failures},
                 {"next_try", state.next_try},
-                {"blocked_until", state.blocked_until},
+                {"blocked_until", std::move(blocked)},
                 {"last_error", state.last_error},
                 {"renew_at", state.renew_at},
                 {"ask_window_at", state.ask_window_at},

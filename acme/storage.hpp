@@ -16,6 +16,7 @@
 
 #include <cstdint>
 #include <ctime>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -29,8 +30,9 @@ namespace portero::acme {
 struct StoredAccount {
   std::string directory;
   std::string key_pem;
-  std::string url;    // "" = the CA has not answered yet
-  std::string email;  // that the CA knows
+  std::string url;                // "" = the CA has not answered yet
+  std::string email;              // that the CA knows
+  std::string next_key_pem = {};  // that is to take over; "" = none
 };
 
 struct StoredCertificate {
@@ -46,7 +48,8 @@ struct StoredCertificate {
 struct NameState {
   unsigned failures = 0;  // in a row
   std::time_t next_try = 0;
-  std::time_t blocked_until = 0;  // the authority's limit ends; not even a restart asks before
+  // When the limit of an authority (by its directory) ends; not even a restart asks before.
+  std::map<std::string, std::time_t> blocked_until;
   std::string last_error;
   std::vector<std::time_t> orders;  // the newest last, a week back
   std::time_t renew_at = 0;         // chosen within the authority's window; 0 = by age

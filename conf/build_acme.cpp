@@ -14,6 +14,7 @@ namespace {
 Issuer letsencrypt() {
   Issuer issuer;
   issuer.name = "letsencrypt";
+  issuer.is_public = true;
   issuer.directory = "https://acme-v02.api.letsencrypt.org/directory";
   issuer.staging = "https://acme-staging-v02.api.letsencrypt.org/directory";
   return issuer;
@@ -22,6 +23,7 @@ Issuer letsencrypt() {
 Issuer letsencrypt_staging() {
   Issuer issuer;
   issuer.name = "letsencrypt-staging";
+  issuer.is_public = true;
   issuer.directory = letsencrypt().staging;
   return issuer;
 }
@@ -29,6 +31,7 @@ Issuer letsencrypt_staging() {
 Issuer zerossl() {
   Issuer issuer;
   issuer.name = "zerossl";
+  issuer.is_public = true;
   issuer.directory = "https://acme.zerossl.com/v2/DV90";
   issuer.eab_url = "https://api.zerossl.com/acme/eab-credentials-email";
   return issuer;
@@ -156,6 +159,7 @@ void build_acme(const RoutePlace& place, const Node& map, const KeyPath& path, A
     acme.challenges = texts_of(challenges);
     acme.challenges_given = true;
   }
+  read_boolean(map, "preflight", acme.preflight);
   if (map.has("resolvers")) acme.resolvers = texts_of(map.find("resolvers"));
   if (const Node* dns = map.find("dns"); dns != nullptr && dns->is_map()) {
     acme.dns = build_dns(place, *dns, path.key("dns"));

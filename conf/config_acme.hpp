@@ -18,6 +18,7 @@ struct Issuer {
   std::string eab_url;   // where an external account is had for an address of mail; "" = nowhere
   std::string profile;
   std::string preferred_chain;  // common name of an issuer in the chain
+  bool is_public = false;       // one of those known by name, which ask over the internet
   friend bool operator==(const Issuer&, const Issuer&) = default;
 };
 
@@ -47,6 +48,7 @@ struct Acme {
   std::optional<Dns> dns;
   std::vector<std::string> resolvers;  // "address:port"; empty = the system's
   bool challenges_given = false;
+  bool preflight = true;
 
   // What can prove this name: a wildcard only DNS. Source: RFC 8555 §7.1.3.
   std::vector<std::string> challenges_for(const std::string& name) const;

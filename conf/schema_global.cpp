@@ -130,9 +130,8 @@ constexpr Key acme_keys[] = {
     {.name = "preflight",
      .value = one(Form::boolean),
      .fallback = "true",
-     .doc = "Whether a name that surely fails is not asked for.",
-     .available = false,
-     .instead = "leave it out: `portero certs` says what the authority found"},
+     .doc = "Whether the name's records and the way to this server are looked at before an "
+            "authority is asked; what surely fails is not asked for."},
     {.name = "dns",
      .value = map(dns),
      .doc = "Who takes challenge records for dns-01; with it, wildcards get public certificates."},

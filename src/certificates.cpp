@@ -103,8 +103,9 @@ std::vector<acme::Wanted> wanted_certificates(const conf::Config& config) {
     for (const conf::SiteName& name : site.names) {
       if (!name.by_acme || !seen.insert(name.host).second) continue;
       const conf::Acme& settings = site.tls.acme;
-      acme::Wanted one{name.host,    settings.issuers, settings.challenges_for(name.host),
-                       config.email, settings.dns,     settings.resolvers};
+      acme::Wanted one{name.host,         settings.issuers, settings.challenges_for(name.host),
+                       config.email,      settings.dns,     settings.resolvers,
+                       settings.preflight};
       wanted.push_back(std::move(one));
     }
   }

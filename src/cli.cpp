@@ -50,6 +50,7 @@ struct Options {
   std::string certbot;
   bool json = false;
   bool revoke = false;
+  bool new_keys = false;
   bool replace = false;
 };
 
@@ -161,6 +162,7 @@ int import_certificates(const Options& options) {
 
 int certs(const Options& options) {
   if (!options.caddy.empty() || !options.certbot.empty()) return import_certificates(options);
+  if (options.new_keys) return call_server(options, "certs-new-keys");
   return options.name.empty() ? call_server(options, "certs") : renew(options);
 }
 
@@ -171,6 +173,11 @@ void add_certs_options(CLI::App& command, Options& options) {
   renew_command->add_option("name", options.name, "the name, e.g. www.example.com")->required();
   renew_command->add_flag("--revoke", options.revoke,
                           "revoke the old one first: its key is known to others");
+  command
+      .add_subcommand("new-account-keys",
+                      "give every account at an authority a new key: the old one may be known")
+      ->fallthrough()
+      ->callback([&options] { options.new_keys = true; });
   CLI::App* import_command =
       command.add_subcommand("import", "take over certificates and accounts of Caddy or certbot");
   import_command->fallthrough();

@@ -291,7 +291,7 @@ acme::Service::Hooks Server::acme_hooks() {
               refresh_certificates("issued");
             });
           },
-          [] { return std::time(nullptr); }};
+          [] { return std::time(nullptr); }, [](const acme::Event&) {}};
 }
 
 // Called on the ACME threads; returns when every worker has the answers. One that does not come to
@@ -421,6 +421,9 @@ std::string Server::answer(std::string_view request) {
                     revoke ? "the certificate is revoked and " : "");
     reply["error"] = fmt::format(
         "{} has no certificate of a public authority; `portero certs` lists the names", wanted);
+  } else if (name == "certs-new-keys") {
+    acme_->change_account_keys();
+    reply["text"] = "the accounts get new keys as soon as no order is under way; see the log";
   } else if (name == "reload") {
     const std::string problem = reload();
     reply["ok"] = problem.empty();
@@ -432,7 +435,8 @@ std::string Server::answer(std::string_view request) {
   } else {
     reply["ok"] = false;
     reply["error"] =
-        "unknown command; known: status, certs, certs-renew, certs-revoke, reload, stop";
+        "unknown command; known: status, certs, certs-renew, certs-revoke, certs-new-keys, reload, "
+        "stop";
   }
   return boost::json::serialize(reply);
 }

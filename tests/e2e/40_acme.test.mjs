@@ -7,33 +7,15 @@ import test from 'node:test';
 import tls from 'node:tls';
 
 import { freePort, pause, Portero, portero, temporaryFolder, waitFor } from './harness.mjs';
+import { certs, issuer, obtained, somePorts } from './lib/acme.mjs';
 import { acmeFront, isPublic, pebble, shown } from './lib/pebble.mjs';
-
-const somePorts = async () => [await freePort(), await freePort()];
-const issuer = ({ directory, roots }, more = '') =>
-  `{directory: "${directory}", roots: ${roots}${more}}`;
-
-async function certs(edge, ...args) {
-  const { code, stdout, stderr } = await edge.command('certs', '--json', ...args);
-  assert.equal(code, 0, stderr);
-  return Object.fromEntries(JSON.parse(stdout).certificates.map((row) => [row.name, row]));
-}
-
-async function obtained(edge, names, seconds = 20) {
-  let rows;
-  await waitFor(`certificates for ${names.join(', ')}`, async () => {
-    rows = await certs(edge);
-    return names.every((name) => rows[name]?.issuer && !rows[name].in_progress);
-  }, seconds);
-  return rows;
-}
 
 test('acme: both challenges, an address, and what a person sees', async (t) => {
   const ports = await somePorts();
   const authority = await pebble(t, { ports });
   const edge = await portero(t, `
 email: admin@example.com
-acme: {issuers: [${issuer(authority)}]}
+acme: {preflight: false, issuers: [${issuer(authority)}]}
 sites:
   www.example.com: {respond: www}
   api.example.com:
@@ -134,7 +116,7 @@ test('acme: twenty names from an empty storage in less than five seconds', async
   const authority = await pebble(t, { ports });
   const names = Array.from({ length: 20 }, (_, i) => `n${i}.example.com`);
   const edge = await portero(t, `
-acme: {issuers: [${issuer(authority)}]}
+acme: {preflight: false, issuers: [${issuer(authority)}]}
 sites:
   ${names.join(', ')}: {respond: ok}
 `, { ports });
@@ -154,7 +136,7 @@ test('acme: an account that is bound to one elsewhere', async (t) => {
   const hmac = 'zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W';
   const authority = await pebble(t, { ports, eab: { 'kid-1': hmac } });
   const config = (eab) => `
-acme: {issuers: [${issuer(authority, eab)}]}
+acme: {preflight: false, issuers: [${issuer(authority, eab)}]}
 sites:
   www.example.com: {respond: www}
 `;
@@ -172,6 +154,7 @@ test('acme: the next issuer when one is down, the next challenge when one fails'
   const nobody = await freePort();
   const edge = await portero(t, `
 acme:
+  preflight: false
   issuers:
     - {directory: "https://localhost:${nobody}/dir"}
     - ${issuer(authority)}
@@ -186,7 +169,7 @@ sites:
   const [http, https] = await somePorts();
   const deaf = await pebble(t, { ports: [http, await freePort()] });
   const other = await portero(t, `
-acme: {issuers: [${issuer(deaf)}]}
+acme: {preflight: false, issuers: [${issuer(deaf)}]}
 sites:
   www.example.com: {respond: www}
 `, { ports: [http, https] });
@@ -199,7 +182,7 @@ test('acme: killed at any moment, it ends with a certificate and one account', a
   const delays = { PEBBLE_VA_NOSLEEP: '0', PEBBLE_VA_SLEEPTIME: '1' };
   const authority = await pebble(t, { ports, env: delays });
   const edge = await portero(t, `
-acme: {issuers: [${issuer(authority)}]}
+acme: {preflight: false, issuers: [${issuer(authority)}]}
 sites:
   www.example.com: {respond: www}
 `, { ports });
@@ -219,7 +202,7 @@ test('acme: killed at any step of the storage, likewise', { timeout: 120_000 }, 
   const ports = await somePorts();
   const authority = await pebble(t, { ports });
   const config = `
-acme: {issuers: [${issuer(authority)}]}
+acme: {preflight: false, issuers: [${issuer(authority)}]}
 sites:
   www.example.com: {respond: www}
 `;
@@ -254,7 +237,7 @@ test('acme: an old certificate is renewed; a wrong clock orders no storm', async
   const ports = await somePorts();
   const authority = await pebble(t, { ports });
   const edge = await portero(t, `
-acme: {issuers: [${issuer(authority)}]}
+acme: {preflight: false, issuers: [${issuer(authority)}]}
 sites:
   www.example.com: {respond: www}
 `, { ports });
@@ -292,7 +275,7 @@ test('acme: what the authority says', async (t) => {
     body: JSON.stringify({ type: `urn:ietf:params:acme:error:${type}`, detail }),
   });
   const edge = await portero(t, `
-acme: {issuers: [${issuer(front, ', profile: shortlived')}]}
+acme: {preflight: false, issuers: [${issuer(front, ', profile: shortlived')}]}
 sites:
   www.example.com: {respond: www}
 `, { ports, env: {} });
@@ -334,7 +317,7 @@ sites:
       (payload?.identifiers
         ? problem('rateLimited', 'too many certificates', { 'retry-after': '7200' }, 429) : null);
     edge.write(`
-acme: {issuers: [${issuer(front)}]}
+acme: {preflight: false, issuers: [${issuer(front)}]}
 sites:
   www.example.com: {respond: www}
   limited.example.com: {respond: limited}
@@ -369,7 +352,7 @@ sites:
     };
     const names = Object.keys(types).map((type) => `${type.toLowerCase()}.example.com`);
     edge.write(`
-acme: {issuers: [${issuer(front)}]}
+acme: {preflight: false, issuers: [${issuer(front)}]}
 sites:
   ${names.join(', ')}: {respond: www}
 `);
@@ -388,7 +371,7 @@ sites:
       return name.startsWith('lies') ? { status: 201, headers: {}, body: '<html>' } : null;
     };
     edge.write(`
-acme: {issuers: [${issuer(front)}]}
+acme: {preflight: false, issuers: [${issuer(front)}]}
 sites:
   hangs.example.com, lies.example.com, fine.example.com: {respond: www}
 `);

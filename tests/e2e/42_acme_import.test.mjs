@@ -46,7 +46,7 @@ www.example.com {
   const edge = new Portero(temporaryFolder(), ...ports);
   edge.write(`
 email: admin@example.com
-acme: {issuers: {directory: "${authority.directory}", roots: ${authority.roots}}}
+acme: {preflight: false, issuers: {directory: "${authority.directory}", roots: ${authority.roots}}}
 sites:
   www.example.com: {respond: portero}
 `);
@@ -128,7 +128,7 @@ test('acme: certificates of certbot, and its account with an RSA key', async (t)
   const folder = certbotFolder(authority, { accountUrl, jwk });
   const edge = new Portero(temporaryFolder(), ...ports);
   edge.write(`
-acme: {issuers: {directory: "${authority.directory}", roots: ${authority.roots}}}
+acme: {preflight: false, issuers: {directory: "${authority.directory}", roots: ${authority.roots}}}
 sites:
   www.example.com: {respond: portero}
 `);

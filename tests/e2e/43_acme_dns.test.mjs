@@ -5,6 +5,7 @@ import path from 'node:path';
 import test from 'node:test';
 
 import { freePort, pause, portero, temporaryFolder, waitFor } from './harness.mjs';
+import { certs, failure, issuer, obtained } from './lib/acme.mjs';
 import { bind, nsupdate, texts, tsigKey } from './lib/bind.mjs';
 import { dnsServices } from './lib/dns_services.mjs';
 import { inNamespace } from './lib/netns.mjs';
@@ -35,27 +36,18 @@ const rfc2136 = (more = {}) => JSON.stringify({
 async function start(t, names, dns, { challenges = 'dns-01', asked } = {}) {
   const ports = [await freePort(), await freePort()];
   const authority = await pebble(t, { ports: asked ?? ports, dns: '127.0.0.1:53' });
-  const issuer = `{directory: "${authority.directory}", roots: ${authority.roots}}`;
   const edge = await portero(t, `
 acme:
-  issuers: [${issuer}]
+  issuers: [${issuer(authority)}]
   resolvers: ["127.0.0.1:53"]
   dns: ${dns}
   ${challenges && `challenges: ${challenges}`}
 sites:
-  ${JSON.stringify(names.join(', '))}: {tls: {issuers: ${issuer}}, respond: ok}
+  ${JSON.stringify(names.join(', '))}: {tls: {issuers: ${issuer(authority)}}, respond: ok}
 `, { ports });
-  edge.rows = async () => Object.fromEntries(
-    JSON.parse((await edge.command('certs', '--json')).stdout).certificates
-      .map((row) => [row.name, row]));
-  edge.obtained = (seconds = 20) => waitFor(`certificates for ${names.join(', ')}`, async () => {
-    const rows = await edge.rows();
-    return names.every((name) => rows[name]?.issuer && !rows[name].in_progress);
-  }, seconds);
-  edge.failure = async (name = names[0]) => {
-    await waitFor('a failure', async () => (await edge.rows())[name].last_error, 20);
-    return (await edge.rows())[name].last_error;
-  };
+  edge.rows = () => certs(edge);
+  edge.obtained = (seconds) => obtained(edge, names, seconds);
+  edge.failure = () => failure(edge, names[0]);
   edge.authority = authority;
   return edge;
 }

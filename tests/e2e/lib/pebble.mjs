@@ -114,8 +114,8 @@ const payloadOf = (body) => {
 };
 
 // An ACME server in front of another: passes everything on, but `intercept(call)` may answer itself
-// with {status, headers, body} or 'hang'. `call` has method, path and payload. `extra` makes what
-// the directory has beside the other's.
+// with {status, headers, body} or 'hang'. `call` has method, path, payload, and forward(), which
+// asks the other. `extra` makes what the directory has beside the other's.
 export async function acmeFront(t, behind, { extra = () => ({}), intercept = () => null } = {}) {
   const folder = temporaryFolder();
   const { cert, key } = selfSigned(folder, 'localhost');
@@ -126,12 +126,12 @@ export async function acmeFront(t, behind, { extra = () => ({}), intercept = () 
     for await (const piece of incoming) pieces.push(piece);
     const body = Buffer.concat(pieces);
     const call = { method: incoming.method, path: incoming.url, payload: payloadOf(body) };
+    call.forward = () => request(`https://localhost:${behind.port}${incoming.url}`,
+      { method: incoming.method, headers: incoming.headers, body });
     front.calls.push(call);
     const own = await front.intercept(call);
     if (own === 'hang') return;
-    const { status, headers, body: text } = own ?? await request(
-      `https://localhost:${behind.port}${incoming.url}`,
-      { method: incoming.method, headers: incoming.headers, body });
+    const { status, headers, body: text } = own ?? await call.forward();
     delete headers?.['content-length'];
     let out = text;
     if (!own && incoming.url === '/dir') {
