@@ -3,6 +3,7 @@
 #include "conf/build_acme.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include <fmt/format.h>
 
@@ -131,6 +132,20 @@ Dns build_dns(const RoutePlace& place, const Node& node, const KeyPath& path) {
   return dns;
 }
 
+CertificateEvents build_events(const RoutePlace& place, const Node& node) {
+  CertificateEvents events;
+  read_text(node, "exec", events.exec);
+  if (!events.exec.empty()) events.exec = resolve_path(place.scope.file, events.exec);
+  read_text(node, "webhook", events.webhook);
+  if (const Node* const days = node.find("days_left"); days != nullptr) {
+    events.days_left.clear();
+    for (const std::string& text : texts_of(days)) {
+      events.days_left.push_back(static_cast<unsigned>(std::strtoul(text.c_str(), nullptr, 10)));
+    }
+  }
+  return events;
+}
+
 }  // namespace
 
 std::vector<std::string> Acme::challenges_for(const std::string& name) const {
@@ -160,6 +175,18 @@ void build_acme(const RoutePlace& place, const Node& map, const KeyPath& path, A
     acme.challenges_given = true;
   }
   read_boolean(map, "preflight", acme.preflight);
+  if (const Node* node = map.find("on_demand"); node != nullptr && node->is_map()) {
+    acme.on_demand.emplace();
+    read_text(*node, "ask", acme.on_demand->ask);
+    const Node* const limit = node->find("limit");
+    if (const Parsed<Rate> rate = parse_rate(limit == nullptr ? "" : limit->text)) {
+      acme.on_demand->names_max = rate->count;
+      acme.on_demand->period = rate->per;
+    }
+  }
+  if (const Node* node = map.find("events"); node != nullptr && node->is_map()) {
+    acme.events = build_events(place, *node);
+  }
   if (map.has("resolvers")) acme.resolvers = texts_of(map.find("resolvers"));
   if (const Node* dns = map.find("dns"); dns != nullptr && dns->is_map()) {
     acme.dns = build_dns(place, *dns, path.key("dns"));

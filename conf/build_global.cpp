@@ -103,6 +103,9 @@ void build_global(BuildContext& context) {
     config.storage = resolve_path(globals.file_of("storage"), config.storage);
   }
   read_text(map, "admin", config.admin);
+  if (const Node* node = map.find("metrics"); node != nullptr) {
+    if (const Parsed<ListenAddress> at = parse_listen(node->text)) config.metrics = at->text();
+  }
   read_text(map, "email", config.email);
   build_public_authorities(context, globals);
   read_duration(map, "grace_period", config.grace_period);

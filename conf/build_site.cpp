@@ -59,7 +59,14 @@ class SiteBuilder {
                          node->has("cert") ? "key" : "cert"));
     }
     build_acme(place_, *node, path, tls.acme);
+    read_boolean(*node, "on_demand", tls.on_demand);
+    if (tls.on_demand && !tls.acme.on_demand) {
+      report(
+          node->where, path,
+          "`on_demand` needs `acme.on_demand: {ask: URL}`, which says who may have a certificate");
+    }
     issuers_given_ = node->has("issuers");
+    on_demand_ = tls.on_demand;
     tls.cert = build_pem_file(place_, *node, "cert", "CERTIFICATE", path);
     tls.key = build_pem_file(place_, *node, "key", "PRIVATE KEY", path);
     if (node->has("cert") || node->has("key")) tls.mode = TlsMode::files;
@@ -151,7 +158,7 @@ class SiteBuilder {
     }
     if (site.tls.mode != TlsMode::automatic) return;
     const auto for_acme = [](const SiteName& name) { return name.by_acme; };
-    if (std::none_of(site.names.begin(), site.names.end(), for_acme)) {
+    if (std::none_of(site.names.begin(), site.names.end(), for_acme) && !site.tls.on_demand) {
       site.tls.mode = TlsMode::internal;
     } else if (site.tls.acme.uses_dns() && !site.tls.acme.dns) {
       report(site.where, path_, "the challenge dns-01 needs `acme.dns`: who keeps the zone");
@@ -161,6 +168,9 @@ class SiteBuilder {
   // Public names, and all when the site names its issuers. A wildcard is proven by DNS alone.
   bool is_for_acme(const SiteName& name, const Acme& acme) {
     if (name.plain_http || name.host.empty()) return false;
+    if (on_demand_ && name.host.starts_with("*.") && acme.challenges_for(name.host).empty()) {
+      return false;
+    }
     if (is_internal_name(name.host) && !issuers_given_) return false;
     if (!acme.challenges_for(name.host).empty()) return true;
     place_.context.problems.warning(
@@ -178,6 +188,7 @@ class SiteBuilder {
   const KeyPath& path_;
   Where site_where_;
   bool issuers_given_ = false;
+  bool on_demand_ = false;
 };
 
 }  // namespace

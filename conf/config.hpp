@@ -21,6 +21,7 @@ struct Config {
   unsigned threads = 0;  // 0 = one per core
   std::string storage = "/var/lib/portero";
   std::string admin = "unix:/run/portero/admin.sock";
+  std::string metrics;  // "127.0.0.1:9180"; "" = nowhere
   std::string log_level = "info";
   std::string log_format = "auto";
   std::string email;

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "conf/config_values.hpp"
+
 namespace portero::conf {
 
 // One of `acme.issuers`.
@@ -41,6 +43,22 @@ struct Dns {
   friend bool operator==(const Dns&, const Dns&) = default;
 };
 
+// Certificates for names that clients ask for and no site spells out.
+struct OnDemand {
+  std::string ask;          // URL; answers 2xx when a name may have a certificate
+  unsigned names_max = 10;  // new ones within `period`, all clients together
+  Duration period{60'000};
+  friend bool operator==(const OnDemand&, const OnDemand&) = default;
+};
+
+// `acme.events`: who is told what happens to certificates.
+struct CertificateEvents {
+  std::string exec;     // "" = nobody
+  std::string webhook;  // URL; "" = nobody
+  std::vector<unsigned> days_left{14, 7, 3, 1};
+  friend bool operator==(const CertificateEvents&, const CertificateEvents&) = default;
+};
+
 struct Acme {
   std::vector<Issuer> issuers;  // tried in order
   // Tried in order; with `dns` and without `challenges`, dns-01 is the last of them.
@@ -49,6 +67,8 @@ struct Acme {
   std::vector<std::string> resolvers;  // "address:port"; empty = the system's
   bool challenges_given = false;
   bool preflight = true;
+  std::optional<OnDemand> on_demand;
+  CertificateEvents events;
 
   // What can prove this name: a wildcard only DNS. Source: RFC 8555 §7.1.3.
   std::vector<std::string> challenges_for(const std::string& name) const;

@@ -31,6 +31,7 @@ struct Tls {
   std::string key;
   bool min_tls13 = false;  // min: "1.3"
   Acme acme;               // of the names that are `by_acme`
+  bool on_demand = false;  // certificates for names that only a wildcard or any-host name covers
 };
 
 struct AccessLog {

@@ -11,7 +11,7 @@ namespace {
 using namespace objects;
 
 // In the order of the reference page.
-constexpr std::array<const Object*, 42> objects_in_order = {&root,
+constexpr std::array<const Object*, 43> objects_in_order = {&root,
                                                             &site,
                                                             &route,
                                                             &match,
@@ -52,7 +52,8 @@ constexpr std::array<const Object*, 42> objects_in_order = {&root,
                                                             &issuer,
                                                             &external_account,
                                                             &dns,
-                                                            &on_demand};
+                                                            &on_demand,
+                                                            &certificate_events};
 
 bool reaches(const Object& from, const Object& target, unsigned depth);
 

@@ -73,9 +73,7 @@ constexpr Key root_keys[] = {
      .doc = "How certificates of public authorities are obtained (docs/certificates.md)."},
     {.name = "metrics",
      .value = one(Form::listen),
-     .doc = "Where Prometheus reads metrics.",
-     .available = false,
-     .instead = "`portero status --json` has the counts"},
+     .doc = "Address and port where Prometheus reads metrics, at `/metrics`."},
 };
 
 constexpr Key log_keys[] = {
@@ -137,9 +135,26 @@ constexpr Key acme_keys[] = {
      .doc = "Who takes challenge records for dns-01; with it, wildcards get public certificates."},
     {.name = "on_demand",
      .value = map(on_demand),
-     .doc = "Certificates for names asked for.",
+     .doc = "Certificates for names that clients ask for, at sites with `tls: {on_demand: true}`.",
      .available = false,
      .instead = "name the hosts of the site"},
+    {.name = "events",
+     .value = map(certificate_events),
+     .doc = "Who is told what happens to certificates."},
+};
+
+constexpr Value day_list = {.scalar = Form::integer, .bounds = {1, 365}, .lists = Lists::also};
+
+constexpr Key certificate_events_keys[] = {
+    {.name = "exec",
+     .value = one(Form::file),
+     .doc = "A command, called with the event and the name; `PORTERO_*` in its environment say "
+            "more."},
+    {.name = "webhook", .value = one(Form::url), .doc = "A URL that gets the event as JSON."},
+    {.name = "days_left",
+     .value = day_list,
+     .fallback = "[14, 7, 3, 1]",
+     .doc = "How many days before its end a certificate's expiry is told, however it is renewed."},
 };
 
 constexpr Key issuer_keys[] = {
@@ -200,7 +215,10 @@ constexpr Key on_demand_keys[] = {
      .value = one(Form::url),
      .doc = "Answers 2xx when a name may have a certificate.",
      .required = true},
-    {.name = "limit", .value = one(Form::rate), .doc = "How many new names."},
+    {.name = "limit",
+     .value = one(Form::rate),
+     .fallback = "10/min",
+     .doc = "How many new names all clients together may ask for; one address gets half of it."},
 };
 
 }  // namespace
@@ -214,6 +232,8 @@ constinit const Object issuer{"issuer", "An issuer", "acme.issuers", "", issuer_
 constinit const Object external_account{"eab", "External account", "acme.issuers.eab", "",
                                         external_account_keys};
 constinit const Object dns{"dns", "DNS", "acme.dns", "", dns_keys};
+constinit const Object certificate_events{"events", "Events of certificates", "acme.events", "",
+                                          certificate_events_keys};
 constinit const Object on_demand{"on_demand", "On demand", "acme.on_demand", "", on_demand_keys};
 
 }  // namespace portero::conf::objects

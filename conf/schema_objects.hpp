@@ -14,6 +14,7 @@ extern const Object acme;
 extern const Object issuer;
 extern const Object external_account;
 extern const Object dns;
+extern const Object certificate_events;
 extern const Object on_demand;
 
 extern const Object site;

@@ -261,7 +261,8 @@ constexpr Key tls_keys[] = {
     {.name = "on_demand",
      .value = one(Form::boolean),
      .fallback = "false",
-     .doc = "Whether certificates are obtained at the first handshake.",
+     .doc = "Whether names that only the site's wildcard or `\":443\"` covers get certificates of "
+            "their own at their first handshake (`acme.on_demand`).",
      .available = false,
      .instead = "name the hosts of the site"},
 };

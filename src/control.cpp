@@ -10,6 +10,7 @@
 #include <boost/asio/thread_pool.hpp>
 
 #include "admin.hpp"
+#include "metrics_server.hpp"
 
 namespace asio = boost::asio;
 
@@ -52,6 +53,8 @@ struct Control::State {
   asio::signal_set signals{io, SIGTERM, SIGINT, SIGHUP};
   std::vector<std::unique_ptr<Periodic>> periodic;
   std::unique_ptr<AdminServer> admin;
+  std::unique_ptr<MetricsServer> metrics;
+  std::string metrics_address;
   std::function<void()> terminate;
   std::function<void()> hang_up;
   asio::thread_pool jobs{job_threads};
@@ -79,10 +82,21 @@ void Control::serve_admin(const std::string& path,
   state_->admin = std::make_unique<AdminServer>(state_->io, path, std::move(answer));
 }
 
+void Control::serve_metrics(const std::string& address, std::function<std::string()> render) {
+  if (address == state_->metrics_address) return;
+  std::unique_ptr<MetricsServer> next;
+  if (!address.empty()) {
+    next = std::make_unique<MetricsServer>(state_->io, address, std::move(render));
+  }
+  state_->metrics = std::move(next);
+  state_->metrics_address = address;
+}
+
 void Control::run() { state_->io.run(); }
 
 void Control::stop() {
   state_->admin.reset();
+  state_->metrics.reset();
   state_->io.stop();
 }
 

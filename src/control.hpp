@@ -21,6 +21,9 @@ class Control {
   void every(std::chrono::milliseconds period, std::function<void()> call);
   // Answers admin requests; throws std::runtime_error when the socket cannot be opened.
   void serve_admin(const std::string& path, std::function<std::string(std::string_view)> answer);
+  // Answers Prometheus on "address:port" from now on, and nowhere else; "" is nowhere. Throws
+  // std::runtime_error when that cannot be listened on, and leaves everything as it was.
+  void serve_metrics(const std::string& address, std::function<std::string()> render);
 
   void run();
   void stop();

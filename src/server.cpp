@@ -19,6 +19,8 @@
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
+#include "acme/event_sender.hpp"
+#include "acme/expiry_watch.hpp"
 #include "acme/json_members.hpp"
 #include "admin.hpp"
 #include "advice.hpp"
@@ -29,6 +31,7 @@
 #include "control.hpp"
 #include "generation.hpp"
 #include "hub/hub.hpp"
+#include "metrics.hpp"
 #include "name_lookup.hpp"
 #include "proxy/upstream.hpp"
 #include "status.hpp"
@@ -96,6 +99,8 @@ class Server {
   void flush_access_logs();
   void refresh_certificates(std::string_view reason);
   acme::Service::Hooks acme_hooks();
+  void look_at_expiry();
+  StatusInput status_input() const;
   void publish_challenges(const std::shared_ptr<const acme::ChallengeAnswers>& answers);
   void refresh_names();
   void check_files();
@@ -113,6 +118,8 @@ class Server {
   std::vector<std::unique_ptr<Worker>> workers_;
   std::atomic<std::size_t> workers_running_{0};
   std::unique_ptr<acme::InternalCa> ca_;
+  acme::EventSender events_;
+  acme::ExpiryWatch expiry_watch_;
   std::unique_ptr<acme::Service> acme_;
   std::atomic<bool> refresh_posted_{false};  // refresh_certificates() is on its way to control
   std::shared_ptr<const net::TicketKeys> ticket_keys_ = net::TicketKeys::make();
@@ -221,6 +228,9 @@ void Server::adopt(std::shared_ptr<const Generation> next) {
       added[i].push_back({spec, std::move((*sockets)[i])});
     }
   }
+  control_.serve_metrics(next->config->metrics, [this] {
+    return metrics_text(status_input(), acme_->describe(), std::time(nullptr));
+  });
   std::latch adopted(static_cast<std::ptrdiff_t>(workers_.size()));
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     auto sockets = std::make_shared<std::vector<BoundListener>>(std::move(added[i]));
@@ -231,6 +241,8 @@ void Server::adopt(std::shared_ptr<const Generation> next) {
   }
   adopted.wait();
   generation_ = std::move(next);
+  events_.set_hooks(generation_->config->acme.events);
+  look_at_expiry();
   acme_->release();
   // Just looked up, all of them.
   name_periods_ = upstream_names(*generation_->config);
@@ -274,8 +286,26 @@ void Server::refresh_certificates(std::string_view reason) {
     generation_ = next;
     call_workers([store = fresh.store](Worker& worker) { worker.set_certificates(store); });
     log::info("tls.certificates_swapped", log::kv("reason", reason));
+    look_at_expiry();
   } catch (const std::runtime_error& failed) {
     log::error("tls.certificates_kept", log::kv("reason", reason), log::kv("error", failed.what()));
+  }
+}
+
+// Also of certificates that the user has to renew, and of those that fail to renew by themselves.
+void Server::look_at_expiry() {
+  std::vector<acme::WatchedCertificate> all;
+  for (const net::CertificateStore::Identity& identity : generation_->certificates->identities()) {
+    const net::CertificateData& data = *identity.certificate;
+    for (const std::string& name : data.names) {
+      all.push_back({name, data.issuer, data.not_before, data.not_after});
+    }
+  }
+  for (const acme::Event& event :
+       expiry_watch_.look(all, generation_->config->acme.events.days_left, std::time(nullptr))) {
+    log::warn("tls.certificate_expires", log::kv("name", event.name),
+              log::kv("not_after", event.not_after), log::kv("text", event.text));
+    events_.post(event);
   }
 }
 
@@ -291,7 +321,8 @@ acme::Service::Hooks Server::acme_hooks() {
               refresh_certificates("issued");
             });
           },
-          [] { return std::time(nullptr); }, [](const acme::Event&) {}};
+          [] { return std::time(nullptr); },
+          [this](const acme::Event& event) { events_.post(event); }};
 }
 
 // Called on the ACME threads; returns when every worker has the answers. One that does not come to
@@ -397,6 +428,10 @@ void Server::drain() {
   });
 }
 
+StatusInput Server::status_input() const {
+  return {*generation_, workers_, config_path_, descriptor_limit_, started_unix_ms_, last_reload_};
+}
+
 std::string Server::answer(std::string_view request) {
   boost::system::error_code ec;
   const boost::json::value parsed = boost::json::parse(request, ec);
@@ -405,8 +440,7 @@ std::string Server::answer(std::string_view request) {
   const std::string_view name =
       command != nullptr && command->is_string() ? std::string_view(command->get_string()) : "";
   if (name == "status") {
-    return status_json(
-        {*generation_, workers_, config_path_, descriptor_limit_, started_unix_ms_, last_reload_});
+    return status_json(status_input());
   }
   if (name == "certs") return certificates_json(acme_->describe(), *generation_);
   boost::json::object reply;

@@ -54,7 +54,7 @@ LIBRARIES = [
     ("libcurl", r"curl/", r"acme/|hub/webhook"),
     ("libldns", r"ldns/", r"acme/dns_"),
     ("Boost.Asio", r"boost/asio", r"src/[^/]+$"),
-    ("Boost.Beast", r"boost/beast", r"$"),
+    ("Boost.Beast", r"boost/beast", r"src/metrics_server"),
     ("CLI11", r"CLI/", r"src/[^/]+$"),
     ("zlib, zstd, brotli", r"(zlib|zstd)\.h|brotli/", r"proxy/encoders"),
     ("Boost.JSON", r"boost/json", r"(hub|conf|acme)/|src/[^/]+$"),
