@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "acme/on_demand.hpp"
 #include "acme/schedule.hpp"
 #include "base/log.hpp"
 #include "net/crypto.hpp"
@@ -53,6 +54,7 @@ void Orderer::run(Attempt& work) {
   if (adopt_from_storage(work)) return;
   if (!work.forced && work.stored && ask_for_window(work)) return;
   if (work.revoke) revoke_stored(work);
+  if (is_held_back(work) || !is_still_allowed(work)) return;
   order_from_all(work);
 }
 
@@ -141,12 +143,28 @@ bool Orderer::is_held_back(Attempt& work) {
   }
   log::warn("acme.order_postponed", log::kv("name", work.wanted.name),
             log::kv("why", state.last_error));
+  tell_failure(work);
   return true;
+}
+
+// Whoever allowed a name on demand may have changed his mind since.
+bool Orderer::is_still_allowed(Attempt& work) {
+  if (work.wanted.ask.empty() || !work.stored) return true;
+  const std::string problem = ask_permission(tools_.http, work.wanted.ask, work.wanted.name, "");
+  if (problem.empty()) return true;
+  ++work.state.failures;
+  work.state.next_try = tools_.clock() + retry_wait(work.state.failures, random_share()).count();
+  fail(work, "not renewed: " + problem);
+  return false;
+}
+
+void Orderer::tell_failure(const Attempt& work) const {
+  tools_.on_event({"certificate_failed", work.wanted.name, "", work.state.last_error,
+                   work.stored ? work.stored->data->not_after : 0, work.due});
 }
 
 // The attempt is written down before an authority is asked: a crash counts as a failure.
 void Orderer::order_from_all(Attempt& work) {
-  if (is_held_back(work)) return;
   const std::string& name = work.wanted.name;
   NameState& state = work.state;
   const std::time_t now = tools_.clock();
@@ -196,8 +214,7 @@ void Orderer::fail(Attempt& work, const std::string& errors) {
   state.next_try = std::max(state.next_try, unblocked_at(work.wanted, state));
   tools_.storage.save_state(work.wanted.name, state);
   work.due = state.next_try;
-  tools_.on_event({"certificate_failed", work.wanted.name, "", errors,
-                   work.stored ? work.stored->data->not_after : 0, state.next_try});
+  tell_failure(work);
 }
 
 // What this machine can see of the name's chances. After two failures the authority's word counts

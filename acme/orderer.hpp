@@ -33,6 +33,7 @@ struct Wanted {
   std::optional<conf::Dns> dns;
   std::vector<std::string> resolvers;  // empty = the system's
   bool preflight = true;
+  std::string ask = {};  // URL; asked again before a name on demand is renewed
   friend bool operator==(const Wanted&, const Wanted&) = default;
 };
 
@@ -72,6 +73,8 @@ class Orderer {
   bool ask_for_window(Attempt& work);
   void revoke_stored(Attempt& work);
   bool is_held_back(Attempt& work);
+  bool is_still_allowed(Attempt& work);
+  void tell_failure(const Attempt& work) const;
   void order_from_all(Attempt& work);
   Outlook look_ahead_of(const Attempt& work, const DnsClient& dns);
   void fail(Attempt& work, const std::string& errors);

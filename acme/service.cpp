@@ -46,13 +46,7 @@ void Service::set_wanted(const std::vector<Wanted>& wanted) {
   const std::lock_guard<std::mutex> lock(mutex_);
   for (const Wanted& want : wanted) {
     names.insert(want.name);
-    Entry& entry = entries_[want.name];
-    entry.gone = false;
-    entry.wanted = want;
-    if (entry.in_progress) continue;
-    entry.stored = storage_.load_certificate(want.name);
-    entry.state = storage_.load_state(want.name);
-    entry.due = first_due(entry);
+    load(entries_[want.name], want);
   }
   for (auto at = entries_.begin(); at != entries_.end();) {
     Entry& entry = at->second;
@@ -60,6 +54,27 @@ void Service::set_wanted(const std::vector<Wanted>& wanted) {
     at = entry.gone && !entry.in_progress ? entries_.erase(at) : std::next(at);
   }
   held_ = true;
+}
+
+void Service::load(Entry& entry, const Wanted& want) const {
+  entry.gone = false;
+  entry.wanted = want;
+  if (entry.in_progress) return;
+  entry.stored = storage_.load_certificate(want.name);
+  entry.state = storage_.load_state(want.name);
+  entry.due = first_due(entry);
+}
+
+Prospect Service::want(const Wanted& wanted) {
+  const std::time_t now = hooks_.clock();
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto [at, is_new] = entries_.try_emplace(wanted.name);
+  Entry& entry = at->second;
+  if (is_new || entry.gone) load(entry, wanted);
+  start_threads(entries_.size());
+  work_.notify_one();
+  if (entry.stored && entry.stored->data->not_after > now) return Prospect::ready;
+  return entry.in_progress || entry.due <= now ? Prospect::coming : Prospect::failed;
 }
 
 void Service::release() {

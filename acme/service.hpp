@@ -39,6 +39,10 @@ struct Standing {
   bool in_progress = false;
 };
 
+// What a name that is wanted now can hope for: a certificate is there, will be soon, or has failed
+// and is tried again later.
+enum class Prospect : std::uint8_t { ready, coming, failed };
+
 class Service {
  public:
   static constexpr std::size_t threads_max = 16;  // orders side by side
@@ -62,6 +66,8 @@ class Service {
   // order begins until release(): the listeners that authorities will ask may not be open yet.
   void set_wanted(const std::vector<Wanted>& wanted);
   void release();
+  // Wants one name more, at once.
+  Prospect want(const Wanted& wanted);
   // nullptr when there is none yet.
   std::shared_ptr<const net::CertificateData> certificate(const std::string& name) const;
   std::vector<Standing> describe() const;
@@ -84,6 +90,7 @@ class Service {
     bool revoke = false;
     bool gone = false;  // no longer wanted; dropped when its order has ended
   };
+  void load(Entry& entry, const Wanted& want) const;
   void run_thread();
   Entry* next_due(std::unique_lock<std::mutex>& lock);
   void change_keys_if_wanted(std::unique_lock<std::mutex>& lock);

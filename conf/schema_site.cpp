@@ -262,9 +262,7 @@ constexpr Key tls_keys[] = {
      .value = one(Form::boolean),
      .fallback = "false",
      .doc = "Whether names that only the site's wildcard or `\":443\"` covers get certificates of "
-            "their own at their first handshake (`acme.on_demand`).",
-     .available = false,
-     .instead = "name the hosts of the site"},
+            "their own at their first handshake (`acme.on_demand`)."},
 };
 
 constexpr Key client_auth_keys[] = {

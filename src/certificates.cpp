@@ -17,16 +17,46 @@ namespace {
 
 using SharedCertificate = std::shared_ptr<const net::CertificateData>;
 
+// The site with `on_demand` that a name belongs to: the one with its wildcard, else one for any
+// host.
+const conf::Site* site_on_demand(const conf::Config& config, const std::string& name) {
+  const std::size_t dot = name.find('.');
+  const std::string wildcard = dot == std::string::npos ? "" : "*" + name.substr(dot);
+  const conf::Site* any = nullptr;
+  for (const conf::Site& site : config.sites) {
+    if (!site.tls.on_demand || site.tls.mode != conf::TlsMode::automatic) continue;
+    for (const conf::SiteName& one : site.names) {
+      if (one.plain_http) continue;
+      if (one.host == wildcard) return &site;
+      if (one.host.empty() && any == nullptr) any = &site;
+    }
+  }
+  return any;
+}
+
+acme::Wanted wanted_of(const conf::Config& config, const conf::Site& site,
+                       const std::string& name) {
+  const conf::Acme& settings = site.tls.acme;
+  return {name,
+          settings.issuers,
+          settings.challenges_for(name),
+          config.email,
+          settings.dns,
+          settings.resolvers,
+          settings.preflight,
+          ""};
+}
+
 class Collector {
  public:
-  Collector(const conf::Config& config, acme::InternalCa& ca, const acme::Service& acme,
-            std::time_t now)
-      : config_(config), ca_(ca), acme_(acme), now_(now) {}
+  Collector(const conf::Config& config, const CertificateSources& sources, std::time_t now)
+      : config_(config), sources_(sources), now_(now) {}
 
   CertificateSet run() {
     for (const conf::Site& site : config_.sites) {
       for (const conf::SiteName& name : site.names) add(site, name);
     }
+    for (const std::string& name : sources_.demanded) add_on_demand(name);
     set_.store = std::make_shared<const net::CertificateStore>(entries_, fallback_);
     return std::move(set_);
   }
@@ -34,22 +64,30 @@ class Collector {
  private:
   void add(const conf::Site& site, const conf::SiteName& name) {
     if (!endpoint_of(config_, site, name).tls) return;
-    const SharedCertificate certificate =
-        site.tls.mode == conf::TlsMode::files ? from_files(site) : issued_for(name);
-    entries_.push_back({name.host, certificate, site.tls.min_tls13});
+    const SharedCertificate issued =
+        name.by_acme ? sources_.service.certificate(name.host) : nullptr;
+    net::NamedCertificate entry{name.host, issued, site.tls.min_tls13};
+    if (site.tls.mode == conf::TlsMode::files) entry.certificate = from_files(site);
+    if (entry.certificate == nullptr) entry.certificate = from_internal_ca(name);
+    entry.staple = sources_.stapler.staple(*entry.certificate);
+    const bool is_exact = !name.host.empty() && !name.host.starts_with("*.");
+    entry.on_demand = site.tls.on_demand && issued == nullptr && !is_exact;
+    entries_.push_back(entry);
     // Clients that connect by address send no name: a site for any host, or for an address, is
     // what they get.
     const bool without_name = name.host.empty() || IpAddress::parse(name.host).has_value();
-    if (without_name && !fallback_) fallback_ = certificate;
+    if (without_name && !fallback_) fallback_ = entry;
   }
 
-  SharedCertificate issued_for(const conf::SiteName& name) {
-    SharedCertificate issued = name.by_acme ? acme_.certificate(name.host) : nullptr;
-    return issued != nullptr ? issued : from_internal_ca(name);
+  void add_on_demand(const std::string& name) {
+    const conf::Site* const site = site_on_demand(config_, name);
+    const SharedCertificate issued = site ? sources_.service.certificate(name) : nullptr;
+    if (issued == nullptr || issued->not_after <= now_) return;
+    entries_.push_back({name, issued, site->tls.min_tls13, sources_.stapler.staple(*issued)});
   }
 
   SharedCertificate from_internal_ca(const conf::SiteName& name) {
-    return ca_.issue({name.host.empty() ? "localhost" : name.host}, now_);
+    return sources_.ca.issue({name.host.empty() ? "localhost" : name.host}, now_);
   }
 
   SharedCertificate from_files(const conf::Site& site) {
@@ -69,13 +107,12 @@ class Collector {
   }
 
   const conf::Config& config_;
-  acme::InternalCa& ca_;
-  const acme::Service& acme_;
+  const CertificateSources& sources_;
   std::time_t now_;
   CertificateSet set_;
   std::vector<net::NamedCertificate> entries_;
   std::map<std::pair<std::string, std::string>, SharedCertificate> by_file_;
-  SharedCertificate fallback_;
+  std::optional<net::NamedCertificate> fallback_;
 };
 
 }  // namespace
@@ -91,24 +128,33 @@ FileStamp FileStamp::of(const std::string& path) {
   return stamp;
 }
 
-CertificateSet collect_certificates(const conf::Config& config, acme::InternalCa& ca,
-                                    const acme::Service& acme, std::time_t now) {
-  return Collector(config, ca, acme, now).run();
+CertificateSet collect_certificates(const conf::Config& config, const CertificateSources& sources,
+                                    std::time_t now) {
+  return Collector(config, sources, now).run();
 }
 
-std::vector<acme::Wanted> wanted_certificates(const conf::Config& config) {
+std::vector<acme::Wanted> wanted_certificates(const conf::Config& config,
+                                              const std::set<std::string>& demanded) {
   std::vector<acme::Wanted> wanted;
   std::set<std::string> seen;
   for (const conf::Site& site : config.sites) {
     for (const conf::SiteName& name : site.names) {
       if (!name.by_acme || !seen.insert(name.host).second) continue;
-      const conf::Acme& settings = site.tls.acme;
-      acme::Wanted one{name.host,         settings.issuers, settings.challenges_for(name.host),
-                       config.email,      settings.dns,     settings.resolvers,
-                       settings.preflight};
-      wanted.push_back(std::move(one));
+      wanted.push_back(wanted_of(config, site, name.host));
     }
   }
+  for (const std::string& name : demanded) {
+    if (seen.contains(name)) continue;
+    if (std::optional<acme::Wanted> one = wanted_on_demand(config, name)) wanted.push_back(*one);
+  }
+  return wanted;
+}
+
+std::optional<acme::Wanted> wanted_on_demand(const conf::Config& config, const std::string& name) {
+  const conf::Site* const site = site_on_demand(config, name);
+  if (site == nullptr || !site->tls.acme.on_demand) return std::nullopt;
+  acme::Wanted wanted = wanted_of(config, *site, name);
+  wanted.ask = site->tls.acme.on_demand->ask;
   return wanted;
 }
 

@@ -5,11 +5,14 @@
 
 #include <ctime>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "acme/internal_ca.hpp"
 #include "acme/service.hpp"
+#include "acme/stapler.hpp"
 #include "conf/config.hpp"
 #include "net/certificate_store.hpp"
 
@@ -32,11 +35,22 @@ struct CertificateSet {
   std::vector<std::string> warnings;
 };
 
-// Throws std::runtime_error naming the site and the file when a certificate cannot be had.
-CertificateSet collect_certificates(const conf::Config& config, acme::InternalCa& ca,
-                                    const acme::Service& acme, std::time_t now);
+struct CertificateSources {
+  acme::InternalCa& ca;
+  const acme::Service& service;
+  const acme::Stapler& stapler;
+  const std::set<std::string>& demanded;  // names on demand
+};
 
-// The names that public authorities are to be asked for, each once.
-std::vector<acme::Wanted> wanted_certificates(const conf::Config& config);
+// Throws std::runtime_error naming the site and the file when a certificate cannot be had.
+CertificateSet collect_certificates(const conf::Config& config, const CertificateSources& sources,
+                                    std::time_t now);
+
+// The names that public authorities are to be asked for, each once: those of the sites, and those
+// of `demanded` that the configuration still covers.
+std::vector<acme::Wanted> wanted_certificates(const conf::Config& config,
+                                              const std::set<std::string>& demanded = {});
+// The same for a name on demand; nullopt when no site with `on_demand` covers it.
+std::optional<acme::Wanted> wanted_on_demand(const conf::Config& config, const std::string& name);
 
 }  // namespace portero

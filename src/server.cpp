@@ -19,13 +19,11 @@
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
-#include "acme/event_sender.hpp"
-#include "acme/expiry_watch.hpp"
 #include "acme/json_members.hpp"
 #include "admin.hpp"
 #include "advice.hpp"
 #include "base/log.hpp"
-#include "certificates.hpp"
+#include "certificate_keeper.hpp"
 #include "certs.hpp"
 #include "conf/load.hpp"
 #include "control.hpp"
@@ -97,13 +95,10 @@ class Server {
   void call_workers(const Worker::Call& call);
   void start_periodic_work();
   void flush_access_logs();
-  void refresh_certificates(std::string_view reason);
-  acme::Service::Hooks acme_hooks();
-  void look_at_expiry();
+  CertificateKeeper::Hooks certificate_hooks();
   StatusInput status_input() const;
   void publish_challenges(const std::shared_ptr<const acme::ChallengeAnswers>& answers);
   void refresh_names();
-  void check_files();
   std::string reload();
   void warn_about_fixed_settings(const conf::Config& next) const;
   void drain();
@@ -117,14 +112,9 @@ class Server {
   std::unique_ptr<hub::Hub> hub_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::atomic<std::size_t> workers_running_{0};
-  std::unique_ptr<acme::InternalCa> ca_;
-  acme::EventSender events_;
-  acme::ExpiryWatch expiry_watch_;
-  std::unique_ptr<acme::Service> acme_;
-  std::atomic<bool> refresh_posted_{false};  // refresh_certificates() is on its way to control
+  std::unique_ptr<CertificateKeeper> certificates_;
   std::shared_ptr<const net::TicketKeys> ticket_keys_ = net::TicketKeys::make();
   std::shared_ptr<const Generation> generation_;
-  std::vector<FileStamp> watched_;
   std::string last_reload_;
   std::uint64_t descriptor_limit_ = 0;
   std::int64_t started_unix_ms_ = 0;
@@ -139,16 +129,14 @@ int Server::run() {
   descriptor_limit_ = raise_descriptor_limit();
   const SharedConfig config = load();
   apply_log_settings(*config);
-  ca_ = std::make_unique<acme::InternalCa>(
-      acme::InternalCa::open(config->storage, std::time(nullptr)));
   start_workers(*config);
-  acme_ = std::make_unique<acme::Service>(config->storage, acme_hooks());
   try {
+    certificates_ = std::make_unique<CertificateKeeper>(config->storage, certificate_hooks());
     adopt(prepare(config));
     control_.serve_admin(admin_socket_path(config->admin),
                          [this](std::string_view request) { return answer(request); });
   } catch (...) {
-    acme_.reset();
+    certificates_.reset();
     call_workers([](Worker& worker) { worker.begin_drain(Milliseconds(0)); });
     workers_.clear();
     throw;
@@ -160,7 +148,7 @@ int Server::run() {
             log::kv("workers", workers_.size()), log::kv("open_files_max", descriptor_limit_));
   notify_systemd("READY=1");
   control_.run();
-  acme_.reset();  // it posts to workers and control
+  certificates_.reset();  // it posts to workers and control
   name_lookup_.stop();
   workers_.clear();
   flush_access_logs();
@@ -185,7 +173,10 @@ void Server::start_workers(const conf::Config& config) {
       config.threads != 0 ? config.threads : std::max(1u, std::thread::hardware_concurrency());
   hub_ = std::make_unique<hub::Hub>(count);
   for (std::size_t i = 0; i < count; ++i) {
-    workers_.push_back(std::make_unique<Worker>(i, *hub_));
+    workers_.push_back(std::make_unique<Worker>(
+        i, *hub_, [this](const std::string& asked, const IpAddress& client) {
+          certificates_->ask(asked, client);
+        }));
     workers_.back()->set_ticket_keys(ticket_keys_);
   }
   for (const std::unique_ptr<Worker>& worker : workers_) worker->start();
@@ -201,14 +192,7 @@ std::shared_ptr<const Generation> Server::prepare(SharedConfig config) {
     std::erase_if(next->listeners, [](const ListenerSpec& spec) { return spec.address == "[::]"; });
   }
   next->access_logs = open_access_logs(*config, generation_.get());
-  // What is on disk serves at once. After a reload that is refused the old names are wanted again.
-  acme_->set_wanted(wanted_certificates(*config));
-  CertificateSet certificates = collect_certificates(*config, *ca_, *acme_, std::time(nullptr));
-  for (const std::string& warning : certificates.warnings) {
-    log::warn("tls.certificate_warning", log::kv("text", warning));
-  }
-  next->certificates = certificates.store;
-  watched_ = std::move(certificates.files);
+  next->certificates = certificates_->prepare(config);
   std::vector<UpstreamName> names;
   for (const auto& [name, period] : upstream_names(*config)) names.push_back(name);
   next->names = std::make_shared<ResolvedNames>(name_lookup_.resolve(names, name_lookup_wait_max));
@@ -229,7 +213,8 @@ void Server::adopt(std::shared_ptr<const Generation> next) {
     }
   }
   control_.serve_metrics(next->config->metrics, [this] {
-    return metrics_text(status_input(), acme_->describe(), std::time(nullptr));
+    return metrics_text(status_input(), certificates_->authorities().describe(),
+                        std::time(nullptr));
   });
   std::latch adopted(static_cast<std::ptrdiff_t>(workers_.size()));
   for (std::size_t i = 0; i < workers_.size(); ++i) {
@@ -241,9 +226,7 @@ void Server::adopt(std::shared_ptr<const Generation> next) {
   }
   adopted.wait();
   generation_ = std::move(next);
-  events_.set_hooks(generation_->config->acme.events);
-  look_at_expiry();
-  acme_->release();
+  certificates_->adopt(generation_->config, generation_->certificates);
   // Just looked up, all of them.
   name_periods_ = upstream_names(*generation_->config);
   looked_up_.clear();
@@ -258,8 +241,8 @@ void Server::call_workers(const Worker::Call& call) {
 
 void Server::start_periodic_work() {
   control_.every(log_flush_period, [this] { flush_access_logs(); });
-  control_.every(file_check_period, [this] { check_files(); });
-  control_.every(certificate_check_period, [this] { refresh_certificates("renewal"); });
+  control_.every(file_check_period, [this] { certificates_->check_files(); });
+  control_.every(certificate_check_period, [this] { certificates_->refresh("renewal"); });
   control_.every(net::TicketKeys::lifetime, [this] {
     ticket_keys_ = net::TicketKeys::rotate(*ticket_keys_);
     call_workers([keys = ticket_keys_](Worker& worker) { worker.set_ticket_keys(keys); });
@@ -273,56 +256,20 @@ void Server::flush_access_logs() {
   }
 }
 
-// Renews what the internal CA issued and reads the users' files again; what cannot be had now stays
-// as it was.
-void Server::refresh_certificates(std::string_view reason) {
-  try {
-    CertificateSet fresh =
-        collect_certificates(*generation_->config, *ca_, *acme_, std::time(nullptr));
-    watched_ = std::move(fresh.files);
-    ca_->remove_old_leaves(std::time(nullptr));
-    auto next = std::make_shared<Generation>(*generation_);
-    next->certificates = fresh.store;
-    generation_ = next;
-    call_workers([store = fresh.store](Worker& worker) { worker.set_certificates(store); });
-    log::info("tls.certificates_swapped", log::kv("reason", reason));
-    look_at_expiry();
-  } catch (const std::runtime_error& failed) {
-    log::error("tls.certificates_kept", log::kv("reason", reason), log::kv("error", failed.what()));
-  }
-}
-
-// Also of certificates that the user has to renew, and of those that fail to renew by themselves.
-void Server::look_at_expiry() {
-  std::vector<acme::WatchedCertificate> all;
-  for (const net::CertificateStore::Identity& identity : generation_->certificates->identities()) {
-    const net::CertificateData& data = *identity.certificate;
-    for (const std::string& name : data.names) {
-      all.push_back({name, data.issuer, data.not_before, data.not_after});
-    }
-  }
-  for (const acme::Event& event :
-       expiry_watch_.look(all, generation_->config->acme.events.days_left, std::time(nullptr))) {
-    log::warn("tls.certificate_expires", log::kv("name", event.name),
-              log::kv("not_after", event.not_after), log::kv("text", event.text));
-    events_.post(event);
-  }
-}
-
-acme::Service::Hooks Server::acme_hooks() {
+CertificateKeeper::Hooks Server::certificate_hooks() {
   return {[this](const std::shared_ptr<const acme::ChallengeAnswers>& answers) {
             publish_challenges(answers);
           },
-          [this] {
-            // Many certificates at once make one swap.
-            if (refresh_posted_.exchange(true)) return;
-            control_.post([this] {
-              refresh_posted_ = false;
-              refresh_certificates("issued");
-            });
+          [this](std::function<void()> call) { control_.post(std::move(call)); },
+          [this](const CertificateKeeper::SharedStore& store) {
+            auto next = std::make_shared<Generation>(*generation_);
+            next->certificates = store;
+            generation_ = next;
+            call_workers([store](Worker& worker) { worker.set_certificates(store); });
           },
-          [] { return std::time(nullptr); },
-          [this](const acme::Event& event) { events_.post(event); }};
+          [this](const std::string& name, bool is_there) {
+            call_workers([name, is_there](Worker& worker) { worker.settle(name, is_there); });
+          }};
 }
 
 // Called on the ACME threads; returns when every worker has the answers. One that does not come to
@@ -343,17 +290,6 @@ void Server::publish_challenges(const std::shared_ptr<const acme::ChallengeAnswe
   if (draining_) return;
   std::unique_lock<std::mutex> lock(state->mutex);
   state->all.wait_for(lock, challenge_wait_max, [&state] { return state->missing == 0; });
-}
-
-void Server::check_files() {
-  bool changed = false;
-  for (FileStamp& stamp : watched_) {
-    FileStamp now = FileStamp::of(stamp.path);
-    if (now == stamp) continue;
-    changed = true;
-    stamp = std::move(now);  // a file that stays bad is reported once
-  }
-  if (changed) refresh_certificates("file changed");
 }
 
 // Looks up again what was last looked up longer ago than its `resolve`.
@@ -393,8 +329,7 @@ std::string Server::reload() {
   } catch (const std::exception& failed) {
     problem = failed.what();
     last_reload_ = problem;
-    acme_->set_wanted(wanted_certificates(*generation_->config));
-    acme_->release();
+    certificates_->keep();
     log::error("server.reload_refused", log::kv("error", problem),
                log::kv("text", "nothing has changed; the old configuration stays in use"));
   }
@@ -416,7 +351,7 @@ void Server::warn_about_fixed_settings(const conf::Config& next) const {
 void Server::drain() {
   if (draining_) return;
   draining_ = true;
-  acme_->stop();
+  certificates_->stop();
   const conf::Duration grace = generation_->config->grace_period;
   notify_systemd("STOPPING=1");
   log::info("server.draining", log::kv("grace_ms", grace.count()));
@@ -442,21 +377,22 @@ std::string Server::answer(std::string_view request) {
   if (name == "status") {
     return status_json(status_input());
   }
-  if (name == "certs") return certificates_json(acme_->describe(), *generation_);
+  if (name == "certs")
+    return certificates_json(certificates_->authorities().describe(), *generation_);
   boost::json::object reply;
   reply["ok"] = true;
   if (name == "certs-renew" || name == "certs-revoke") {
     const bool revoke = name == "certs-revoke";
     const std::string wanted = acme::text_member(parsed.get_object(), "name");
-    reply["ok"] =
-        acme_->renew(wanted, revoke ? acme::Service::Revoke::yes : acme::Service::Revoke::no);
+    reply["ok"] = certificates_->authorities().renew(
+        wanted, revoke ? acme::Service::Revoke::yes : acme::Service::Revoke::no);
     reply["text"] =
         fmt::format("{}: {}a new certificate is ordered; see the log and `portero certs`", wanted,
                     revoke ? "the certificate is revoked and " : "");
     reply["error"] = fmt::format(
         "{} has no certificate of a public authority; `portero certs` lists the names", wanted);
   } else if (name == "certs-new-keys") {
-    acme_->change_account_keys();
+    certificates_->authorities().change_account_keys();
     reply["text"] = "the accounts get new keys as soon as no order is under way; see the log";
   } else if (name == "reload") {
     const std::string problem = reload();

@@ -92,10 +92,11 @@ class Worker::ActiveListener final : private net::AcceptSink {
   net::Listener listener_;
 };
 
-Worker::Worker(std::size_t index, hub::Hub& hub)
+Worker::Worker(std::size_t index, hub::Hub& hub, OnDemandGate::Ask ask)
     : index_(index),
       calls_(loop_),
       shard_(hub, index, loop_, loop_.timers()),
+      name_gate_(std::move(ask)),
       context_{loop_, shard_, proxy::PoolSet(loop_)},
       site_service_(make_site_service(*this)),
       hub_service_(make_hub_service(*this)),
@@ -173,6 +174,7 @@ void Worker::set_ticket_keys(std::shared_ptr<const net::TicketKeys> keys) {
   } else {
     tls_ = std::make_unique<net::ServerContext>(std::move(keys),
                                                 std::vector<std::string>{"h2", "http/1.1"});
+    tls_->set_name_gate(&name_gate_);
   }
 }
 

@@ -20,6 +20,7 @@
 #include "net/listener.hpp"
 #include "net/loop.hpp"
 #include "net/tls_context.hpp"
+#include "on_demand_gate.hpp"
 #include "snapshot.hpp"
 
 namespace portero {
@@ -50,7 +51,8 @@ class Worker {
  public:
   using Call = std::function<void(Worker&)>;
 
-  Worker(std::size_t index, hub::Hub& hub);
+  // `ask`: about a name on demand; settle() follows.
+  Worker(std::size_t index, hub::Hub& hub, OnDemandGate::Ask ask);
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -64,6 +66,8 @@ class Worker {
   // does not name stop accepting. Connections and hub sockets notice nothing.
   void adopt(std::shared_ptr<const Generation> generation, std::vector<BoundListener> added);
   void set_certificates(std::shared_ptr<const net::CertificateStore> certificates);
+  // A name on demand has its certificate by now, or will not get one.
+  void settle(const std::string& name, bool is_there) { name_gate_.settle(name, is_there); }
   // What certificate authorities are answered; nullptr: nothing.
   void set_challenges(std::shared_ptr<const acme::ChallengeAnswers> answers);
   void set_ticket_keys(std::shared_ptr<const net::TicketKeys> keys);
@@ -107,6 +111,7 @@ class Worker {
   WorkerFigures figures_;
   http::Timeouts timeouts_;
   std::shared_ptr<const Generation> generation_;
+  OnDemandGate name_gate_;
   std::unique_ptr<net::ServerContext> tls_;
   std::shared_ptr<const acme::ChallengeAnswers> challenges_;
   WorkerContext context_;

@@ -228,9 +228,9 @@ Explained<LoadedCertificate> load_certificate_files(const std::string& certifica
 }
 
 CertificateStore::CertificateStore(const std::vector<NamedCertificate>& entries,
-                                   std::shared_ptr<const CertificateData> fallback) {
+                                   const std::optional<NamedCertificate>& fallback) {
   for (const NamedCertificate& entry : entries) {
-    const std::size_t identity = add_identity({entry.certificate, entry.tls13_only});
+    const std::size_t identity = add_identity(entry);
     const std::string name = to_lower(entry.name);
     if (name.starts_with("*.")) {
       wildcard_.emplace(name.substr(2), identity);
@@ -238,10 +238,11 @@ CertificateStore::CertificateStore(const std::vector<NamedCertificate>& entries,
       exact_.emplace(name, identity);
     }
   }
-  if (fallback != nullptr) fallback_ = add_identity({std::move(fallback), false});
+  if (fallback) fallback_ = add_identity(*fallback);
 }
 
-std::size_t CertificateStore::add_identity(Identity identity) {
+std::size_t CertificateStore::add_identity(const NamedCertificate& entry) {
+  Identity identity{entry.certificate, entry.tls13_only, entry.staple, entry.on_demand};
   const auto known = std::find(identities_.begin(), identities_.end(), identity);
   const auto index = static_cast<std::size_t>(known - identities_.begin());
   if (known == identities_.end()) identities_.push_back(std::move(identity));

@@ -5,6 +5,7 @@
 
 #include <ctime>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -58,6 +59,10 @@ struct NamedCertificate {
   std::string name;  // "example.com", "*.example.com" (one label), "192.0.2.1", any case
   std::shared_ptr<const CertificateData> certificate;
   bool tls13_only = false;
+  // An OCSP response (DER) that goes with the certificate; nullptr = none. Source: RFC 6066 §8.
+  std::shared_ptr<const std::string> staple = nullptr;
+  // Only stands in: a client that asks for a name is not served before the NameGate has let it.
+  bool on_demand = false;
 };
 
 class CertificateStore {
@@ -68,6 +73,8 @@ class CertificateStore {
   struct Identity {
     std::shared_ptr<const CertificateData> certificate;
     bool tls13_only = false;
+    std::shared_ptr<const std::string> staple = nullptr;
+    bool on_demand = false;
     friend bool operator==(const Identity&, const Identity&) = default;
   };
 
@@ -75,7 +82,7 @@ class CertificateStore {
   // The first of two equal names wins. `fallback` serves clients that ask for no name or for one
   // that is not here; without it they are refused.
   explicit CertificateStore(const std::vector<NamedCertificate>& entries,
-                            std::shared_ptr<const CertificateData> fallback = nullptr);
+                            const std::optional<NamedCertificate>& fallback = std::nullopt);
 
   // Index of the identity for a name of a ClientHello: exact, then *.rest, then the fallback; none
   // otherwise. "" asks for the fallback. `name` is lower case without a final dot.
@@ -91,7 +98,7 @@ class CertificateStore {
   };
   using NameTable = std::unordered_map<std::string, std::size_t, Hash, std::equal_to<>>;
 
-  std::size_t add_identity(Identity identity);
+  std::size_t add_identity(const NamedCertificate& entry);
 
   std::vector<Identity> identities_;
   NameTable exact_;

@@ -95,6 +95,15 @@ SocketAddress local_address(int fd) noexcept {
   return address;
 }
 
+SocketAddress peer_address(int fd) noexcept {
+  SocketAddress address;
+  address.length = sizeof address.storage;
+  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&address.storage), &address.length) != 0) {
+    address = SocketAddress();
+  }
+  return address;
+}
+
 Listener::Listener(Loop& loop, Fd socket, AcceptSink& sink)
     : loop_(loop),
       socket_(std::move(socket)),

@@ -24,6 +24,8 @@ Explained<std::vector<Fd>> open_listeners(const std::string& address, std::uint1
 
 // The address a socket is bound to.
 SocketAddress local_address(int fd) noexcept;
+// The address at the other end of a connected socket.
+SocketAddress peer_address(int fd) noexcept;
 
 // Takes what a Listener accepts.
 class AcceptSink {

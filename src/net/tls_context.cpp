@@ -100,6 +100,13 @@ bool use_certificate(SSL_CTX* context, const CertificateData& data) {
   return true;
 }
 
+using SharedStaple = std::shared_ptr<const std::string>;
+
+void free_staple(void* /*context*/, void* staple, CRYPTO_EX_DATA* /*data*/, int /*index*/,
+                 long /*number*/, void* /*argument*/) {
+  delete static_cast<SharedStaple*>(staple);
+}
+
 }  // namespace
 
 void FreeTls::operator()(ssl_st* session) const noexcept { SSL_free(session); }
@@ -138,6 +145,9 @@ struct ServerCallbacks {
     }
     const std::size_t identity = find_identity(*server, session, *name);
     if (identity == CertificateStore::none) return SSL_CLIENT_HELLO_ERROR;
+    if (!name->empty() && server->certificates_->identities()[identity].on_demand) {
+      return ask_gate(*server, session, *name);
+    }
     SSL_CTX* const context = server->context_of(identity);
     *alert = SSL_AD_INTERNAL_ERROR;
     if (context == nullptr) return SSL_CLIENT_HELLO_ERROR;
@@ -146,6 +156,36 @@ struct ServerCallbacks {
       SSL_set_min_proto_version(session, SSL_CTX_get_min_proto_version(context));
     }
     return SSL_CLIENT_HELLO_SUCCESS;
+  }
+
+  static int ask_gate(const ServerContext& server, SSL* session, std::string_view name) {
+    const auto* wire = static_cast<const TlsWire*>(BIO_get_data(SSL_get_rbio(session)));
+    std::array<char, server_name_bytes_max> lower;
+    const bool waits = server.gate_ != nullptr &&
+                       server.gate_->ask(lower_case(name, lower), wire->peer_address().ip()) ==
+                           NameGate::Verdict::wait;
+    return waits ? SSL_CLIENT_HELLO_RETRY : SSL_CLIENT_HELLO_ERROR;
+  }
+
+  static int on_status_request(SSL* session, void* argument) {
+    const std::string& response = **static_cast<SharedStaple*>(argument);
+    void* const copy = OPENSSL_memdup(response.data(), response.size());
+    if (copy == nullptr) return SSL_TLSEXT_ERR_NOACK;
+    SSL_set_tlsext_status_ocsp_resp(session, copy, static_cast<long>(response.size()));
+    return SSL_TLSEXT_ERR_OK;
+  }
+
+  // The context owns the response, as sessions keep it longer than the store that it came from.
+  static void staple(SSL_CTX* context, const SharedStaple& response) {
+    static const int index = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, &free_staple);
+    auto owned = std::make_unique<SharedStaple>(response);
+    SSL_CTX_set_tlsext_status_cb(context, &on_status_request);
+    SSL_CTX_set_tlsext_status_arg(context, owned.get());
+    if (SSL_CTX_set_ex_data(context, index, owned.get()) == 1) {
+      owned.release();
+    } else {
+      SSL_CTX_set_tlsext_status_cb(context, nullptr);
+    }
   }
 
   // A client that connects to an address sends no name: then the address is the name.
@@ -295,6 +335,7 @@ ServerContext::ContextPointer ServerContext::make_context(
   SSL_CTX_set_mode(context, SSL_MODE_NO_AUTO_CHAIN);  // or OpenSSL searches one per handshake
   if (identity == nullptr) return made;
   if (identity->tls13_only) SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION);
+  if (identity->staple != nullptr) ServerCallbacks::staple(context, identity->staple);
   const std::string scope = session_scope(*identity);
   SSL_CTX_set_session_id_context(context, bytes_of(scope), static_cast<unsigned>(scope.size()));
   if (use_certificate(context, *identity->certificate)) return made;

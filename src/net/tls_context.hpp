@@ -18,6 +18,7 @@
 
 #include "base/result.hpp"
 #include "net/certificate_store.hpp"
+#include "net/name_gate.hpp"
 
 struct ssl_st;
 struct ssl_ctx_st;
@@ -67,6 +68,9 @@ class ServerContext {
   // only; such a session is of no other use. nullptr: none. Source: RFC 8737.
   void set_challenges(std::shared_ptr<const CertificateStore> challenges);
   static constexpr std::string_view challenge_protocol = "acme-tls/1";
+  // Who is asked about names that only a stand-in covers; nullptr: they are refused.
+  void set_name_gate(NameGate* gate) noexcept { gate_ = gate; }
+  NameGate* name_gate() const noexcept { return gate_; }
   void set_ticket_keys(std::shared_ptr<const TicketKeys> keys) noexcept;
   void set_protocols(const std::vector<std::string>& protocols);
 
@@ -89,6 +93,7 @@ class ServerContext {
   std::vector<ContextPointer> contexts_;  // by identity; nullptr = not made yet
   std::shared_ptr<const CertificateStore> challenges_;
   std::map<std::string, ContextPointer, std::less<>> challenge_contexts_;  // by server name
+  NameGate* gate_ = nullptr;
   ContextPointer bare_;  // for sessions while there is no certificate
 };
 

@@ -87,6 +87,26 @@ Task<Result<>> finish_handshake(TlsStream& stream) {
   }
 }
 
+// The same for a server, whose client may have to wait for a certificate.
+Task<Result<>> finish_accept(TlsStream& stream, NameGate* gate, Deadline& deadline,
+                             const AcceptOptions& options) {
+  for (bool has_waited = false;;) {
+    const Result<> step = stream.advance_handshake();
+    if (step || step.error().code != Errc::would_block) co_return step;
+    if (!stream.waits_for_name()) {
+      co_await stream.tcp().readable();
+      continue;
+    }
+    if (!std::exchange(has_waited, true)) {
+      deadline.arm(options.timers, options.name_timeout, Errc::timeout_handshake);
+    }
+    const NameGate::Wait wait(*gate, stream.tcp().readable());
+    co_await stream.tcp().readable();
+    // OpenSSL reads nothing meanwhile, so it would not notice.
+    if (stream.tcp().failure() != Errc::ok) co_return stream.tcp().failure();
+  }
+}
+
 void log_refusal(const AcceptOptions& options, Error error, std::string_view reason) {
   if (!log::enabled(LogLevel::debug)) return;
   log::debug("tls.handshake_failed", log::kv("client", options.client.to_string()),
@@ -199,6 +219,8 @@ bool TlsStream::peer_gone() const noexcept { return wire_.peer_gone(); }
 
 // Turns a failed call into an Error and remembers it unless it passes.
 Error TlsStream::take_error(int result, Errc otherwise) noexcept {
+  waits_for_name_ = SSL_get_error(session_.get(), result) == SSL_ERROR_WANT_CLIENT_HELLO_CB;
+  if (waits_for_name_) return Errc::would_block;
   if (SSL_get_error(session_.get(), result) == SSL_ERROR_WANT_READ) return Errc::would_block;
   if (SSL_get_error(session_.get(), result) == SSL_ERROR_ZERO_RETURN) return Errc::ok;
   failure_text_ = last_reason();
@@ -265,7 +287,7 @@ Task<Result<std::unique_ptr<TlsStream>>> accept_tls(std::unique_ptr<TcpStream> t
   auto stream = std::make_unique<TlsStream>(std::move(tcp), context.make_session(), options.timers);
   Deadline deadline(stream->tcp());
   deadline.arm(options.timers, Milliseconds(left_ms), Errc::timeout_handshake);
-  const Result<> done = co_await finish_handshake(*stream);
+  const Result<> done = co_await finish_accept(*stream, context.name_gate(), deadline, options);
   if (!done) {
     log_refusal(options, done.error(), stream->failure_text());
     co_return done.error();

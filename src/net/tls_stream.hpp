@@ -33,6 +33,9 @@ class TlsStream final : public ByteStream, private IoWatch {
   // tls_certificate, end_of_stream, connection_reset, what cancel() said.
   Result<> advance_handshake();
 
+  // Whether advance_handshake() waits for the NameGate rather than for the client.
+  bool waits_for_name() const noexcept { return waits_for_name_; }
+
   // What was agreed on; texts live as long as the stream.
   std::string_view protocol() const noexcept;     // ALPN: "h2", "http/1.1", "" = none
   std::string_view server_name() const noexcept;  // SNI, "" = none
@@ -54,6 +57,7 @@ class TlsStream final : public ByteStream, private IoWatch {
   Error broken_ = Errc::ok;        // what every later call returns
   const char* failure_text_ = "";  // a constant of OpenSSL's
   bool established_ = false;
+  bool waits_for_name_ = false;
   bool shut_down_ = false;
   bool hold_until_write_ = false;  // a ticket waits for company
 };
@@ -61,8 +65,9 @@ class TlsStream final : public ByteStream, private IoWatch {
 // How a handshake is accepted.
 struct AcceptOptions {
   TimerWheel& timers;
-  Milliseconds timeout;  // from the connection to the end of the handshake
-  IpAddress client{};    // for the log
+  Milliseconds timeout;                // from the connection to the end of the handshake
+  IpAddress client{};                  // for the log
+  Milliseconds name_timeout{120'000};  // for one whose name the NameGate lets wait
 };
 
 // Accepts a handshake. The session is made when the client's first bytes have come, so a client

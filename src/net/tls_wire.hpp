@@ -43,6 +43,7 @@ class TlsWire {
   const Error& failure() const noexcept { return failure_; }
 
   SocketAddress local_address() const noexcept;
+  SocketAddress peer_address() const noexcept;
   TcpStream& tcp() noexcept { return *tcp_; }
   std::unique_ptr<TcpStream> take_tcp() noexcept { return std::move(tcp_); }
   Buffer take_unsent() noexcept { return std::move(unsent_); }

@@ -68,8 +68,9 @@ export class Pebble {
 }
 
 // Options: ports ([http, https] of the server under test), env, eab ({kid: hmac}), dns (the name
-// server it asks; without it, one of its own that knows every name as 127.0.0.1).
-export async function pebble(t, { ports, env = {}, eab, dns: otherDns } = {}) {
+// server it asks; without it, one of its own that knows every name as 127.0.0.1), ocsp (the
+// responder's URL).
+export async function pebble(t, { ports, env = {}, eab, dns: otherDns, ocsp = '' } = {}) {
   const folder = temporaryFolder();
   // Good for tests that move the clock, too.
   const { cert, key } = selfSigned(folder, 'localhost', { days: 3_650 });
@@ -84,7 +85,7 @@ export async function pebble(t, { ports, env = {}, eab, dns: otherDns } = {}) {
       privateKey: key,
       httpPort: ports[0],
       tlsPort: ports[1],
-      ocspResponderURL: '',
+      ocspResponderURL: ocsp,
       externalAccountBindingRequired: eab !== undefined,
       externalAccountMACKeys: eab ?? {},
     },

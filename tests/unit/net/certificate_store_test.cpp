@@ -109,7 +109,7 @@ TEST_CASE("certificate_store: finds exact names, then one-label wildcards, then 
                                                  {"*.example.com", wildcard, false},
                                                  {"api.example.com", wildcard, true},
                                                  {"192.0.2.1", exact, false}};
-  const CertificateStore store(entries, fallback);
+  const CertificateStore store(entries, NamedCertificate{"", fallback});
   const auto found = [&store](std::string_view name) {
     return store.identities().at(store.find(name));
   };

@@ -63,20 +63,95 @@ TEST_CASE("tls_context: chooses the certificate by name, exact before wildcard")
 
 TEST_CASE("tls_context: an unknown name gets unrecognized_name, or the fallback if there is one") {
   const auto known = certificate_for({"known.test"});
-  const auto fallback = certificate_for({"fallback.test"});
   const std::vector<NamedCertificate> entries = {{"known.test", known, false}};
   TlsPair pair(std::make_shared<const CertificateStore>(entries));
   pair.shake_hands("unknown.test");
   CHECK(pair.client.error() == Errc::tls_handshake);
   CHECK(pair.server.error() == Errc::tls_handshake);
 
-  pair.context.set_certificates(std::make_shared<const CertificateStore>(entries, fallback));
+  pair.context.set_certificates(
+      std::make_shared<const CertificateStore>(entries, fallback_for({"fallback.test"})));
   pair.client_context = make_client({"h2"}, true);
   pair.shake_hands("unknown.test");
   CHECK(pair.client.has_value());
   pair.shake_hands("192.0.2.1");  // an address: no name is sent
   CHECK(pair.client.has_value());
   CHECK((*pair.server)->server_name() == "");
+}
+
+namespace {
+
+class ScriptedGate final : public NameGate {
+ public:
+  Verdict ask(std::string_view name, const IpAddress&) noexcept override {
+    asked.emplace_back(name);
+    return verdict;
+  }
+  void wake() { wake_all(); }
+  std::size_t count() const { return waiting(); }
+
+  Verdict verdict = Verdict::wait;
+  std::vector<std::string> asked;
+};
+
+// Only stands in for the names below example.com.
+NamedCertificate stand_in() {
+  NamedCertificate entry{"*.example.com", certificate_for({"*.example.com"})};
+  entry.on_demand = true;
+  return entry;
+}
+
+}  // namespace
+
+TEST_CASE("tls_context: a handshake waits for the name gate and goes on with what it brought") {
+  ScriptedGate gate;
+  std::vector<NamedCertificate> entries{stand_in()};
+  TlsPair pair(std::make_shared<const CertificateStore>(entries));
+  pair.context.set_name_gate(&gate);
+  pair.begin_handshake("Shop.example.com");
+  pair.run([] { return false; }, 20);
+  CHECK_FALSE(TlsPair::is_settled(pair.server));
+  CHECK(gate.count() == 1);
+  REQUIRE(gate.asked.size() == 1);
+  CHECK(gate.asked[0] == "shop.example.com");
+
+  gate.wake();  // for another name: it asks again and waits on
+  pair.run([] { return false; }, 20);
+  CHECK(gate.asked.size() == 2);
+  CHECK(gate.count() == 1);
+
+  entries.push_back({"shop.example.com", certificate_for({"shop.example.com"})});
+  pair.context.set_certificates(std::make_shared<const CertificateStore>(entries));
+  gate.wake();
+  pair.finish_handshake();
+  CHECK(pair.client.has_value());
+  CHECK(gate.asked.size() == 2);
+  CHECK(gate.count() == 0);
+}
+
+TEST_CASE("tls_context: the name gate refuses, also in the end, and nobody waits for ever") {
+  ScriptedGate gate;
+  TlsPair pair(std::make_shared<const CertificateStore>(std::vector<NamedCertificate>{stand_in()}));
+  pair.shake_hands("a.example.com");  // there is no gate
+  CHECK(pair.server.error() == Errc::tls_handshake);
+  pair.context.set_name_gate(&gate);
+  pair.begin_handshake("a.example.com");
+  pair.run([] { return false; }, 20);
+  gate.verdict = NameGate::Verdict::refuse;
+  gate.wake();
+  pair.finish_handshake();
+  CHECK(pair.server.error() == Errc::tls_handshake);
+  CHECK(pair.client.error() == Errc::tls_handshake);
+
+  gate.verdict = NameGate::Verdict::wait;
+  pair.begin_handshake("a.example.com");
+  pair.run([] { return false; }, 20);
+  pair.pass_time(Milliseconds(60'000));
+  CHECK(gate.count() == 1);
+  pair.pass_time(Milliseconds(121'000));
+  pair.run([&pair] { return TlsPair::is_settled(pair.server); });
+  CHECK(pair.server.error() == Errc::timeout_handshake);
+  CHECK(gate.count() == 0);
 }
 
 TEST_CASE("tls_context: without certificates every handshake is refused") {
@@ -100,7 +175,7 @@ TEST_CASE("tls_context: new certificates serve new handshakes, open sessions go 
 
 TEST_CASE("tls_context: the client refuses another name, an unknown authority, and says so") {
   TlsPair pair(std::make_shared<const CertificateStore>(std::vector<NamedCertificate>{},
-                                                        certificate_for({"other.test"})));
+                                                        fallback_for({"other.test"})));
   pair.shake_hands("a.test");
   CHECK(pair.client.error() == Errc::tls_certificate);
   CHECK(pair.server.has_error());
@@ -117,7 +192,7 @@ TEST_CASE("tls_context: the client refuses another name, an unknown authority, a
 
 TEST_CASE("tls_context: the client checks addresses as names") {
   TlsPair pair(std::make_shared<const CertificateStore>(std::vector<NamedCertificate>{},
-                                                        certificate_for({"192.0.2.1"})));
+                                                        fallback_for({"192.0.2.1"})));
   pair.shake_hands("192.0.2.1");
   CHECK(pair.client.has_value());
   pair.shake_hands("192.0.2.2");

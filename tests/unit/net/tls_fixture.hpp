@@ -48,6 +48,10 @@ inline std::shared_ptr<const CertificateStore> store_for(const std::vector<std::
   return std::make_shared<const CertificateStore>(entries);
 }
 
+inline NamedCertificate fallback_for(const std::vector<std::string>& names) {
+  return {"", certificate_for(names)};
+}
+
 inline std::unique_ptr<ClientContext> make_client(std::vector<std::string> protocols = {"h2"},
                                                   bool insecure = false) {
   ClientOptions options;
@@ -101,8 +105,7 @@ struct TlsPair {
     context.set_certificates(std::move(certificates));
   }
 
-  // Both ends shake hands; `client` and `server` tell how it went.
-  void shake_hands(const std::string& name = "a.test", int buffer_bytes = 0) {
+  void begin_handshake(const std::string& name, int buffer_bytes = 0) {
     client = Errc::would_block;
     server = Errc::would_block;
     SocketPair sockets = make_socket_pair(buffer_bytes);
@@ -110,6 +113,15 @@ struct TlsPair {
                       server));
     spawn(connect_into(std::make_unique<TcpStream>(loop, std::move(sockets.client)),
                        *client_context, name, loop, client));
+  }
+
+  // Both ends shake hands; `client` and `server` tell how it went.
+  void shake_hands(const std::string& name = "a.test", int buffer_bytes = 0) {
+    begin_handshake(name, buffer_bytes);
+    finish_handshake();
+  }
+
+  void finish_handshake() {
     run([this] { return is_settled(client) && is_settled(server); });
     // The client believes it is done while its Finished waits for company.
     if (client && !is_settled(server)) {
