@@ -69,7 +69,7 @@ CertificateKeeper::SharedStore CertificateKeeper::prepare(const SharedConfig& co
 }
 
 CertificateSet CertificateKeeper::collect(const conf::Config& config) {
-  const CertificateSources sources{ca_, service_, stapler_, demanded_};
+  const CertificateSources sources{ca_, service_, stapler_, demanded_, internal_};
   CertificateSet set = collect_certificates(config, sources, now());
   std::vector<acme::Stapler::SharedCertificate> all;
   for (const net::CertificateStore::Identity& identity : set.store->identities()) {
@@ -99,7 +99,6 @@ void CertificateKeeper::refresh(std::string_view reason) {
   if (config_ == nullptr) return;
   try {
     const CertificateSet fresh = collect(*config_);
-    ca_.remove_old_leaves(now());
     store_ = fresh.store;
     hooks_.swap(store_);
     log::info("tls.certificates_swapped", log::kv("reason", reason));
@@ -108,6 +107,12 @@ void CertificateKeeper::refresh(std::string_view reason) {
   } catch (const std::runtime_error& failed) {
     log::error("tls.certificates_kept", log::kv("reason", reason), log::kv("error", failed.what()));
   }
+}
+
+void CertificateKeeper::renew_internal() {
+  internal_.clear();
+  ca_.remove_old_leaves(now());
+  refresh("renewal");
 }
 
 void CertificateKeeper::check_files() {

@@ -46,8 +46,10 @@ class CertificateKeeper {
   void adopt(const SharedConfig& config, SharedStore store);
   // The prepared configuration was refused.
   void keep();
-  // Gets everything anew; what cannot be had stays as it was.
+  // Gets together what there is now; what cannot be had stays as it was.
   void refresh(std::string_view reason);
+  // The same, and what the internal CA has issued is renewed where it is time.
+  void renew_internal();
   void check_files();
   // A client asks for a name that only a stand-in covers.
   void ask(const std::string& name, const IpAddress& client) { on_demand_.ask(name, client); }
@@ -69,6 +71,7 @@ class CertificateKeeper {
   SharedConfig config_;
   SharedStore store_;
   std::vector<FileStamp> watched_;
+  std::map<std::string, std::shared_ptr<const net::CertificateData>> internal_;  // by name
   std::set<std::string> demanded_;  // names on demand that are allowed
   std::set<std::string> awaited_;   // those whose clients wait
   std::atomic<bool> refresh_posted_{false};

@@ -87,7 +87,10 @@ class Collector {
   }
 
   SharedCertificate from_internal_ca(const conf::SiteName& name) {
-    return sources_.ca.issue({name.host.empty() ? "localhost" : name.host}, now_);
+    const std::string host = name.host.empty() ? "localhost" : name.host;
+    SharedCertificate& known = sources_.internal[host];
+    if (known == nullptr) known = sources_.ca.issue({host}, now_);
+    return known;
   }
 
   SharedCertificate from_files(const conf::Site& site) {

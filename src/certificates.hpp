@@ -4,6 +4,7 @@
 #pragma once
 
 #include <ctime>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -40,6 +41,8 @@ struct CertificateSources {
   const acme::Service& service;
   const acme::Stapler& stapler;
   const std::set<std::string>& demanded;  // names on demand
+  // Of the internal CA, by name: what is here is not asked for again.
+  std::map<std::string, std::shared_ptr<const net::CertificateData>>& internal;
 };
 
 // Throws std::runtime_error naming the site and the file when a certificate cannot be had.

@@ -242,7 +242,7 @@ void Server::call_workers(const Worker::Call& call) {
 void Server::start_periodic_work() {
   control_.every(log_flush_period, [this] { flush_access_logs(); });
   control_.every(file_check_period, [this] { certificates_->check_files(); });
-  control_.every(certificate_check_period, [this] { certificates_->refresh("renewal"); });
+  control_.every(certificate_check_period, [this] { certificates_->renew_internal(); });
   control_.every(net::TicketKeys::lifetime, [this] {
     ticket_keys_ = net::TicketKeys::rotate(*ticket_keys_);
     call_workers([keys = ticket_keys_](Worker& worker) { worker.set_ticket_keys(keys); });

@@ -243,10 +243,18 @@ CertificateStore::CertificateStore(const std::vector<NamedCertificate>& entries,
 
 std::size_t CertificateStore::add_identity(const NamedCertificate& entry) {
   Identity identity{entry.certificate, entry.tls13_only, entry.staple, entry.on_demand};
-  const auto known = std::find(identities_.begin(), identities_.end(), identity);
-  const auto index = static_cast<std::size_t>(known - identities_.begin());
-  if (known == identities_.end()) identities_.push_back(std::move(identity));
-  return index;
+  const std::size_t known = index_of(identity);
+  if (known != none) return known;
+  by_certificate_.emplace(identity.certificate.get(), identities_.size());
+  identities_.push_back(std::move(identity));
+  return identities_.size() - 1;
+}
+
+std::size_t CertificateStore::index_of(const Identity& identity) const noexcept {
+  const auto [first, last] = by_certificate_.equal_range(identity.certificate.get());
+  const auto found = std::find_if(
+      first, last, [&](const auto& one) { return identities_[one.second] == identity; });
+  return found == last ? none : found->second;
 }
 
 std::size_t CertificateStore::find(std::string_view name) const noexcept {

@@ -88,6 +88,8 @@ class CertificateStore {
   // otherwise. "" asks for the fallback. `name` is lower case without a final dot.
   std::size_t find(std::string_view name) const noexcept;
   const std::vector<Identity>& identities() const noexcept { return identities_; }
+  // Its place among the identities; none when it is not one of them.
+  std::size_t index_of(const Identity& identity) const noexcept;
 
  private:
   struct Hash {
@@ -101,6 +103,7 @@ class CertificateStore {
   std::size_t add_identity(const NamedCertificate& entry);
 
   std::vector<Identity> identities_;
+  std::unordered_multimap<const CertificateData*, std::size_t> by_certificate_;
   NameTable exact_;
   NameTable wildcard_;  // "*.example.com" as "example.com"
   std::size_t fallback_ = none;

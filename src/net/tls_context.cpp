@@ -263,13 +263,11 @@ ServerContext::~ServerContext() {
 }
 
 void ServerContext::set_certificates(std::shared_ptr<const CertificateStore> certificates) {
-  const std::vector<CertificateStore::Identity>& old = certificates_->identities();
   const std::vector<CertificateStore::Identity>& wanted = certificates->identities();
   std::vector<ContextPointer> contexts(wanted.size());
   for (std::size_t i = 0; i < wanted.size(); ++i) {
-    const auto same = std::find(old.begin(), old.end(), wanted[i]);
-    if (same == old.end()) continue;
-    contexts[i] = std::move(contexts_[static_cast<std::size_t>(same - old.begin())]);
+    const std::size_t same = certificates_->index_of(wanted[i]);
+    if (same != CertificateStore::none) contexts[i] = std::move(contexts_[same]);
   }
   contexts_.swap(contexts);
   certificates_ = std::move(certificates);

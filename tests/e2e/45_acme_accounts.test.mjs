@@ -138,3 +138,27 @@ test('acme: a chain with an expired certificate is not taken when there is anoth
   assert.match(edge.stderr, /acme\.chain_expired/);
   assert.ok(isPublic(await shown(edge.httpsPort, name)));
 });
+
+test('acme: a thousand names start in waves', { timeout: 240_000 }, async (t) => {
+  const ports = await somePorts();
+  const authority = await pebble(t, { ports, env: { PEBBLE_WFE_NONCEREJECT: '0' } });
+  const front = await acmeFront(t, authority, { oneAtATime: true });
+  const names = Array.from({ length: 1_000 }, (_, i) => `n${i}.example.com`);
+  // A key of YAML has at most 1,024 characters.
+  const sites = Array.from({ length: 20 }, (_, i) =>
+    `  ${names.slice(i * 50, i * 50 + 50).join(', ')}: {respond: ok}`);
+  const edge = await portero(t, `
+acme: {preflight: false, issuers: [${issuer(front)}]}
+sites:
+${sites.join('\n')}
+`, { ports });
+  await waitFor('a thousand certificates', async () => {
+    const rows = Object.values(await certs(edge));
+    assert.equal(rows.length, 1_000);
+    assert.ok(rows.filter((row) => row.in_progress).length <= 16);
+    assert.deepEqual(rows.filter((row) => row.last_error), []);
+    return rows.every((row) => row.source === 'acme' && row.issuer);
+  }, 200);
+  assert.equal(authority.count('There are now 2 accounts'), 0);
+  assert.ok(isPublic(await shown(edge.httpsPort, 'n999.example.com')));
+});

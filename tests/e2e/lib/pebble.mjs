@@ -116,19 +116,25 @@ const payloadOf = (body) => {
 
 // An ACME server in front of another: passes everything on, but `intercept(call)` may answer itself
 // with {status, headers, body} or 'hang'. `call` has method, path, payload, and forward(), which
-// asks the other. `extra` makes what the directory has beside the other's.
-export async function acmeFront(t, behind, { extra = () => ({}), intercept = () => null } = {}) {
+// asks the other. `extra` makes what the directory has beside the other's. `oneAtATime` queues what
+// goes to the other, as Pebble 2.4 takes its locks twice and stands still under many requests.
+export async function acmeFront(t, behind,
+  { extra = () => ({}), intercept = () => null, oneAtATime = false } = {}) {
   const folder = temporaryFolder();
   const { cert, key } = selfSigned(folder, 'localhost');
-  const front = { calls: [], roots: cert, intercept };
+  const front = { calls: [], roots: cert, intercept, last: Promise.resolve() };
   const server = https.createServer({ cert: readFileSync(cert), key: readFileSync(key) });
   server.on('request', async (incoming, answer) => {
     const pieces = [];
     for await (const piece of incoming) pieces.push(piece);
     const body = Buffer.concat(pieces);
     const call = { method: incoming.method, path: incoming.url, payload: payloadOf(body) };
-    call.forward = () => request(`https://localhost:${behind.port}${incoming.url}`,
+    const forward = () => request(`https://localhost:${behind.port}${incoming.url}`,
       { method: incoming.method, headers: incoming.headers, body });
+    call.forward = () => {
+      front.last = oneAtATime ? front.last.then(forward, forward) : forward();
+      return front.last;
+    };
     front.calls.push(call);
     const own = await front.intercept(call);
     if (own === 'hang') return;

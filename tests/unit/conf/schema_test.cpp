@@ -146,8 +146,13 @@ TEST_CASE("schema: the JSON Schema describes what is available and nothing else"
   CHECK(root.at("$schema") == "https://json-schema.org/draft/2020-12/schema");
   CHECK(root.at("additionalProperties") == false);
   CHECK(root.at("properties").as_object().contains("sites"));
-  CHECK(!root.at("$defs").as_object().at("site").as_object().at("properties").as_object().contains(
-      "maintenance"));
+  CHECK(!root.at("$defs")
+             .as_object()
+             .at("site")
+             .as_object()
+             .at("properties")
+             .as_object()
+             .contains("maintenance"));
   const json::object& definitions = root.at("$defs").as_object();
   for_each_key([&](const Object& object, const Key& key) {
     CAPTURE(key.name);
