@@ -23,6 +23,12 @@ double random_share() {
   return static_cast<double>(net::random_u64() >> 11) / static_cast<double>(1ULL << 53);
 }
 
+// 0 = not at all.
+std::time_t blocked_until(const conf::Issuer& issuer, const NameState& state) {
+  const auto found = state.blocked_until.find(issuer.directory);
+  return found == state.blocked_until.end() ? 0 : found->second;
+}
+
 }  // namespace
 
 std::time_t renewal_due(const StoredCertificate& stored, const NameState& state) {
@@ -35,13 +41,12 @@ std::time_t renewal_due(const StoredCertificate& stored, const NameState& state)
 }
 
 std::time_t unblocked_at(const Wanted& wanted, const NameState& state) {
-  std::time_t first = 0;
+  std::optional<std::time_t> first;
   for (const conf::Issuer& issuer : wanted.issuers) {
-    const auto blocked = state.blocked_until.find(issuer.directory);
-    if (blocked == state.blocked_until.end()) return 0;
-    first = first == 0 ? blocked->second : std::min(first, blocked->second);
+    const std::time_t until = blocked_until(issuer, state);
+    first = std::min(first.value_or(until), until);
   }
-  return first;
+  return first.value_or(0);
 }
 
 void Orderer::run(Attempt& work) {
@@ -181,7 +186,7 @@ void Orderer::order_from_all(Attempt& work) {
   tools_.storage.save_state(name, state);
   std::string errors;
   for (const conf::Issuer& issuer : work.wanted.issuers) {
-    if (!work.forced && state.blocked_until[issuer.directory] > now) continue;
+    if (!work.forced && blocked_until(issuer, state) > now) continue;
     try {
       if (work.wanted.preflight) {
         check_caa(dns, name,
