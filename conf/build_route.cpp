@@ -248,6 +248,40 @@ void merge_headers(HeaderEdit outer, HeaderEdit& inner) {
   inner.remove.insert(inner.remove.begin(), outer.remove.begin(), outer.remove.end());
 }
 
+// A page for the time when nothing else is served.
+Maintenance build_maintenance(const RoutePlace& place, const Node& node) {
+  Maintenance maintenance;
+  maintenance.file = node.text;
+  maintenance.respond = {
+      503, "Down for maintenance. Please come back in a moment.\n", {{"Retry-After", "60"}}};
+  if (node.is_map()) {
+    read_text(node, "file", maintenance.file);
+    read_networks(node, "allow", maintenance.allow);
+    if (const Node* answer = node.find("respond"); answer != nullptr) {
+      maintenance.respond = build_respond(*answer);
+      const bool has_status =
+          answer->is_map() ? answer->has("status") : maintenance.respond.body.empty();
+      if (!has_status) maintenance.respond.status = 503;
+      auto& headers = maintenance.respond.headers;
+      const auto is_wait = [](const auto& pair) { return iequals(pair.first, "Retry-After"); };
+      if (std::none_of(headers.begin(), headers.end(), is_wait)) {
+        headers.emplace_back("Retry-After", "60");
+      }
+    }
+  }
+  maintenance.file = resolve_path(place.scope.file, maintenance.file);
+  return maintenance;
+}
+
+// `allow` and `deny` go together: a route with either has its own.
+void inherit_access(const Route& outer, Route& route) {
+  if (route.allow.empty() && route.deny.empty()) {
+    route.allow = outer.allow;
+    route.deny = outer.deny;
+  }
+  if (!route.maintenance) route.maintenance = outer.maintenance;
+}
+
 }  // namespace
 
 Route build_route(const RoutePlace& place, const Node& map, const KeyPath& path, bool is_site) {
@@ -261,6 +295,11 @@ Route build_route(const RoutePlace& place, const Node& map, const KeyPath& path,
   read_text(map, "strip_prefix", route.strip_prefix);
   read_text(map, "rewrite", route.rewrite);
   if (const Node* encode = map.find("encode")) route.encode = build_encode(*encode);
+  read_networks(map, "allow", route.allow);
+  read_networks(map, "deny", route.deny);
+  if (const Node* node = map.find("maintenance")) {
+    route.maintenance = build_maintenance(place, *node);
+  }
   const Node* limits = map.find("limits");
   if (limits != nullptr && limits->has("body")) {
     std::uint64_t bytes = 0;
@@ -282,6 +321,7 @@ Route build_route(const RoutePlace& place, const Node& map, const KeyPath& path,
   outer.root = route.root;
   outer.encode = route.encode;
   outer.body_bytes_max = route.body_bytes_max;
+  inherit_access(route, outer);
   for (Route& inner : route.routes) inherit(outer, inner);
   return route;
 }
@@ -301,6 +341,7 @@ void inherit(const Route& outer, Route& route) {
   if (route.strip_prefix.empty()) route.strip_prefix = outer.strip_prefix;
   if (route.rewrite.empty()) route.rewrite = outer.rewrite;
   route.log_off = route.log_off || outer.log_off;
+  inherit_access(outer, route);
   if (route.routes.empty()) {
     merge_headers(outer.headers, route.headers);
     merge_headers(outer.headers_up, route.headers_up);
@@ -314,6 +355,7 @@ void inherit(const Route& outer, Route& route) {
   inner_part.root = route.root;
   inner_part.encode = route.encode;
   inner_part.body_bytes_max = route.body_bytes_max;
+  inherit_access(route, inner_part);
   for (Route& inner : route.routes) inherit(inner_part, inner);
 }
 

@@ -29,6 +29,8 @@ class SiteBuilder {
       build_tls(map, site.tls);
       build_log(map, site.log);
       read_networks(map, "trusted_proxies", site.trusted_proxies);
+      read_networks(map, "allow", site.hub_allow);
+      read_networks(map, "deny", site.hub_deny);
       if (const Node* hub = map.find("hub"); hub != nullptr) {
         site.hub = build_hub_use(place_, *hub, path_.key("hub"));
       }

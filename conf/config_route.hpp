@@ -121,6 +121,13 @@ struct Respond {
   std::vector<std::pair<std::string, std::string>> headers;
 };
 
+// While `file` exists, `respond` is the answer.
+struct Maintenance {
+  std::string file;
+  Respond respond;
+  std::vector<std::string> allow;  // networks that are served all the same
+};
+
 struct Redirect {
   std::string to;  // may hold placeholders
   int status = 308;
@@ -146,6 +153,9 @@ struct Route {
   bool log_off = false;
   std::optional<std::uint64_t> body_bytes_max;  // of a request
   std::optional<Encode> encode;
+  std::vector<std::string> allow;  // networks; empty = all
+  std::vector<std::string> deny;   // counts more than `allow`
+  std::optional<Maintenance> maintenance;
   std::optional<HubRef> hub;  // at site level it may stand beside another terminal
   std::optional<Proxy> proxy;
   std::optional<Php> php;

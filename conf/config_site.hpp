@@ -54,8 +54,10 @@ struct Site {
   AccessLog log;
   Timeouts timeouts;  // what the site does not give is the global one's
   std::vector<std::string>
-      trusted_proxies;        // networks, "private" expanded; the global list if none
-  std::optional<HubRef> hub;  // beside or instead of routes
+      trusted_proxies;                 // networks, "private" expanded; the global list if none
+  std::optional<HubRef> hub;           // beside or instead of routes
+  std::vector<std::string> hub_allow;  // the site's `allow` and `deny`, for the hub
+  std::vector<std::string> hub_deny;
   std::vector<Route> routes;  // a site with a terminal of its own is one route
 };
 

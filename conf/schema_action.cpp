@@ -325,7 +325,9 @@ constexpr Key error_page_keys[] = {
 };
 constexpr Key maintenance_keys[] = {
     {.name = "file", .value = one(Form::file), .doc = "The flag file.", .required = true},
-    {.name = "respond", .value = one_or_map(Form::status_or_body, respond), .doc = "An answer."},
+    {.name = "respond",
+     .value = one_or_map(Form::status_or_body, respond),
+     .doc = "The answer, 503 unless it says otherwise."},
     {.name = "allow", .value = some(Form::network), .doc = "Who is served all the same."},
 };
 

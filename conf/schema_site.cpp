@@ -109,15 +109,12 @@ constexpr Key forward_auth_key = {.name = "forward_auth",
 constexpr Key allow_key = {
     .name = "allow",
     .value = some(Form::network),
-    .doc = "Only these addresses are served.",
-    .available = false,
-    .instead = "write a route with `match: {not: {client_ip: …}}` and `respond: 403` first"};
-constexpr Key deny_key = {
-    .name = "deny",
-    .value = some(Form::network),
-    .doc = "These addresses are refused.",
-    .available = false,
-    .instead = "write a route with `match: {client_ip: …}` and `respond: 403` first"};
+    .doc =
+        "Only these addresses are served; the others get 403. A route with `allow` or `deny` has "
+        "its own."};
+constexpr Key deny_key = {.name = "deny",
+                          .value = some(Form::network),
+                          .doc = "These addresses get 403, also those that `allow` names."};
 constexpr Key limits_key = {
     .name = "limits", .value = map(limits), .doc = "What a client may ask for at most."};
 constexpr Key errors_key = {.name = "errors",
@@ -127,9 +124,9 @@ constexpr Key errors_key = {.name = "errors",
                             .instead = "leave it out: portero answers with a short text"};
 constexpr Key maintenance_key = {.name = "maintenance",
                                  .value = one_or_map(Form::file, maintenance),
-                                 .doc = "A page while a flag file exists.",
-                                 .available = false,
-                                 .instead = "put a route with `respond: 503` first and reload"};
+                                 .doc =
+                                     "While this flag file exists, the answer is 503, at once "
+                                     "and without a reload. Sockets of the hub stay."};
 
 constexpr Key site_keys[] = {
     hub_key,

@@ -29,6 +29,18 @@ std::string route_name(const conf::Route& route) {
   return route.hub ? "hub" : "routes";
 }
 
+// The answer while a route is under maintenance, which is a route of its own.
+Explained<Route> build_maintenance(const conf::Route& settings, HandlerFactory& factory) {
+  conf::Route answer;
+  answer.where = settings.where;
+  answer.headers = settings.headers;
+  answer.log_off = settings.log_off;
+  answer.respond = settings.maintenance->respond;
+  Explained<Route> built = build_route(answer, factory);
+  if (built) built->name = "maintenance: " + settings.maintenance->file;
+  return built;
+}
+
 }  // namespace
 
 void Route::add_response_step(std::unique_ptr<const http::ResponseStep> step) {
@@ -61,6 +73,13 @@ Explained<Route> build_route(const conf::Route& settings, HandlerFactory& factor
     route.routes.push_back(std::move(*built));
   }
   if (!route.routes.empty()) return route;
+  route.access = AccessList(settings.allow, settings.deny);
+  if (settings.maintenance) {
+    Explained<Route> answer = build_maintenance(settings, factory);
+    if (!answer) return answer.error();
+    route.maintenance.emplace(settings.maintenance->file, settings.maintenance->allow);
+    route.maintenance_answer.push_back(std::move(*answer));
+  }
   Explained<std::unique_ptr<http::Handler>> handler = factory.make_handler(settings);
   if (!handler) return place_text(settings.where) + handler.error();
   route.handler = std::move(*handler);
@@ -74,6 +93,7 @@ Explained<std::unique_ptr<Site>> build_site(const conf::Site& settings, std::siz
   for (const conf::SiteName& name : settings.names) {
     site->name += (site->name.empty() ? "" : ", ") + name.text;
   }
+  site->hub_access = AccessList(settings.hub_allow, settings.hub_deny);
   site->trusted_proxies = TrustedProxies(settings.trusted_proxies);
   const conf::Timeouts& timeouts = settings.timeouts;
   site->timeouts = {timeouts.header, timeouts.body, timeouts.idle, timeouts.write};

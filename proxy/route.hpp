@@ -13,6 +13,7 @@
 #include "base/result.hpp"
 #include "conf/config.hpp"
 #include "http/handler.hpp"
+#include "proxy/access.hpp"
 #include "proxy/forwarded.hpp"
 #include "proxy/matchers.hpp"
 
@@ -35,6 +36,9 @@ struct Route {
   std::vector<const http::ResponseStep*> response_steps;  // the same, as an Exchange wants them
   std::unique_ptr<http::Handler> handler;                 // nullptr: `routes` decide
   std::vector<Route> routes;
+  AccessList access;
+  std::optional<MaintenanceFlag> maintenance;
+  std::vector<Route> maintenance_answer;  // one, or none
   bool log = true;
   std::uint64_t body_bytes_max = UINT64_MAX;  // of a request
 
@@ -55,6 +59,7 @@ struct Site {
   http::Timeouts timeouts;
   std::unique_ptr<const HubFilter> hub_filter;  // both or none
   std::unique_ptr<http::Handler> hub;
+  AccessList hub_access;
   std::vector<Route> routes;
 };
 

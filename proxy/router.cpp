@@ -35,6 +35,15 @@ Outcome walk(const std::vector<Route>& routes, http::Exchange& exchange, std::st
       continue;
     }
     if (story != nullptr) tell(story, route_text(route), ": ✓");
+    if (!route.access.admits(exchange.request.client_ip)) {
+      tell(story, "not allowed for this address: 403");
+      return Outcome::forbidden;
+    }
+    if (route.maintenance && route.maintenance->is_up_for(exchange.request.client_ip)) {
+      taken = route.maintenance_answer.data();
+      if (story != nullptr) tell(story, taken->name);
+      return Outcome::route;
+    }
     for (const auto& step : route.request_steps) {
       if (!step->apply(exchange)) return Outcome::bad_request;
     }
@@ -128,7 +137,9 @@ Decision Router::decide(http::Exchange& exchange, std::string* story) const {
   identify_client(exchange, place->site->trusted_proxies);
   if (place->site->hub_filter != nullptr && place->site->hub_filter->wants(request)) {
     tell(story, "hub: ✓");
-    decision.outcome = Outcome::hub;
+    const bool admitted = place->site->hub_access.admits(request.client_ip);
+    if (!admitted) tell(story, "not allowed for this address: 403");
+    decision.outcome = admitted ? Outcome::hub : Outcome::forbidden;
     return decision;
   }
   decision.outcome = walk(place->site->routes, exchange, story, decision.route);
@@ -162,6 +173,8 @@ Task<Result<>> answer_unrouted(http::Exchange& exchange, const Decision& decisio
     }
     case Outcome::no_route:
       co_return co_await http::respond(exchange, 404, "Not found: no route takes this path.\n");
+    case Outcome::forbidden:
+      co_return co_await http::respond(exchange, 403, "Forbidden: not from this address.\n");
     case Outcome::bad_request:
     case Outcome::route:
     case Outcome::hub: break;

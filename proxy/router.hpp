@@ -23,6 +23,7 @@ enum class Outcome : std::uint8_t {
   unknown_host,  // no site for that name on that port
   no_route,      // a site, but none of its routes
   bad_request,   // a rewrite made a path that is none
+  forbidden,     // by `allow` or `deny`
 };
 
 struct Decision {

@@ -137,6 +137,13 @@ class Dump {
       add("root", route.root, std::string_view());
       if (route.body_bytes_max) line(fmt::format("limits.body: {}", *route.body_bytes_max));
       if (route.encode) add_encode(*route.encode);
+      if (!route.allow.empty()) line(fmt::format("allow: {}", fmt::join(route.allow, ", ")));
+      if (!route.deny.empty()) line(fmt::format("deny: {}", fmt::join(route.deny, ", ")));
+      if (route.maintenance) {
+        const Maintenance& down = *route.maintenance;
+        line(fmt::format("maintenance: {} {} \"{}\" allow [{}]", down.file, down.respond.status,
+                         down.respond.body, fmt::join(down.allow, ", ")));
+      }
       if (route.proxy) add_proxy(*route.proxy);
       if (route.php) add_php(*route.php);
       if (route.files) add_files(*route.files);
