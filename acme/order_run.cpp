@@ -70,6 +70,7 @@ class OrderRun {
         if (std::optional<Order> order = resume()) return *order;
       }
     }
+    tools_.before_order();
     if (stored_.key_pem.empty()) {
       stored_ = {tools_.client.directory_url(), "", make_key_pem()};
       keep();  // a key that the authority has signed for must not be lost

@@ -2,6 +2,7 @@
 // Thread: the ACME threads; blocks. Errors: AcmeFailure, Stopped, std::system_error of the storage.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,8 @@ struct OrderTools {
   const Storage& storage;
   StopSignal& stop;
   const DnsTools* dns;  // nullptr: dns-01 is not to be had
+  // Called before an order is made, not when one goes on that was left; may throw AcmeFailure.
+  std::function<void()> before_order;
 };
 
 // Tries the challenges one after the other, each with an order of its own, as an authority ends an

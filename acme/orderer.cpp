@@ -18,6 +18,11 @@ constexpr std::time_t window_check_longest = 24 * hour;
 constexpr std::time_t window_check_shortest = 60;
 constexpr std::time_t locked_elsewhere_wait = 5;
 
+constexpr const char* too_often =
+    "this name has been ordered too often lately; it waits, or the authority's weekly limit would "
+    "be "
+    "reached";
+
 // In [0, 1).
 double random_share() {
   return static_cast<double>(net::random_u64() >> 11) / static_cast<double>(1ULL << 53);
@@ -133,19 +138,17 @@ bool Orderer::ask_for_window(Attempt& work) {
   return true;
 }
 
-// By the ledger of the name, or by the limits that all its authorities have named.
+// By the ledger of the name, unless an order that was left can go on, or by the limits that all its
+// authorities have named.
 bool Orderer::is_held_back(Attempt& work) {
   NameState& state = work.state;
   const std::time_t now = tools_.clock();
   forget_old_orders(state.orders, now);
-  work.due = std::max(order_allowed_at(state.orders, now),
+  const bool goes_on = tools_.storage.load_order(work.wanted.name).has_value();
+  work.due = std::max(goes_on ? 0 : order_allowed_at(state.orders, now),
                       work.forced ? 0 : unblocked_at(work.wanted, state));
   if (work.due <= now) return false;
-  if (state.last_error.empty()) {
-    state.last_error =
-        "this name has been ordered too often lately; it waits, or the authority's weekly limit "
-        "would be reached";
-  }
+  if (state.last_error.empty()) state.last_error = too_often;
   log::warn("acme.order_postponed", log::kv("name", work.wanted.name),
             log::kv("why", state.last_error));
   tell_failure(work);
@@ -168,6 +171,15 @@ void Orderer::tell_failure(const Attempt& work) const {
                    work.stored ? work.stored->data->not_after : 0, work.due});
 }
 
+// In the ledger, once for each attempt, before the authority hears of the order.
+void Orderer::count_order(Attempt& work) {
+  if (std::exchange(work.is_counted, true)) return;
+  const std::time_t now = tools_.clock();
+  if (order_allowed_at(work.state.orders, now) > now) throw AcmeFailure(too_often);
+  work.state.orders.push_back(now);
+  tools_.storage.save_state(work.wanted.name, work.state);
+}
+
 // The attempt is written down before an authority is asked: a crash counts as a failure.
 void Orderer::order_from_all(Attempt& work) {
   const std::string& name = work.wanted.name;
@@ -182,7 +194,6 @@ void Orderer::order_from_all(Attempt& work) {
     fail(work, "preflight, nobody was asked: " + outlook.obstacles);
     return;
   }
-  state.orders.push_back(now);
   tools_.storage.save_state(name, state);
   std::string errors;
   for (const conf::Issuer& issuer : work.wanted.issuers) {
@@ -261,8 +272,13 @@ void Orderer::order_from(Attempt& work, const conf::Issuer& issuer, const std::s
   const DnsClient dns_client(work.wanted.resolvers);
   std::optional<DnsTools> dns;
   if (work.wanted.dns) dns.emplace(DnsTools{dns_client, provider_of(*work.wanted.dns)});
-  const OrderTools tools{client,         account,     tools_.board,
-                         tools_.storage, tools_.stop, dns ? &*dns : nullptr};
+  const OrderTools tools{client,
+                         account,
+                         tools_.board,
+                         tools_.storage,
+                         tools_.stop,
+                         dns ? &*dns : nullptr,
+                         [this, &work] { count_order(work); }};
   Issued issued;
   try {
     issued = run_order(tools, plan);

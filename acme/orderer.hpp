@@ -41,9 +41,10 @@ struct Attempt {
   Wanted wanted;
   std::optional<StoredCertificate> stored;  // replaced when a new one is there
   NameState state;
-  bool forced = false;  // whatever the schedule says
-  bool revoke = false;  // the stored one first
-  std::time_t due = 0;  // result: when to look again
+  bool forced = false;      // whatever the schedule says
+  bool revoke = false;      // the stored one first
+  std::time_t due = 0;      // result: when to look again
+  bool is_counted = false;  // in the ledger
 };
 
 // When a certificate is to be renewed.
@@ -74,6 +75,7 @@ class Orderer {
   void revoke_stored(Attempt& work);
   bool is_held_back(Attempt& work);
   bool is_still_allowed(Attempt& work);
+  void count_order(Attempt& work);
   void tell_failure(const Attempt& work) const;
   void order_from_all(Attempt& work);
   Outlook look_ahead_of(const Attempt& work, const DnsClient& dns);
