@@ -98,7 +98,7 @@ void check_provider_keys(const RoutePlace& place, const Node& node, const KeyPat
       report(node.where, fmt::format("the provider `{}` needs `{}`", provider, key));
     }
   }
-  if (node.has("key") != node.has("key_name")) {
+  if (provider == "rfc2136" && node.has("key") != node.has("key_name")) {
     report(node.where, "`key_name` and `key` belong together");
   }
   const auto holds = [](const std::vector<std::string_view>& list, std::string_view key) {
