@@ -43,6 +43,10 @@ std::time_t renewal_time(std::time_t not_before, std::time_t not_after, double s
   return not_before + static_cast<std::time_t>(life * (2.0 / 3 - spread / 50));
 }
 
+std::time_t reliable_until(std::time_t not_before, std::time_t not_after) noexcept {
+  return not_after - (not_after - not_before) / 6;
+}
+
 std::time_t moment_in_window(std::time_t start, std::time_t end, double spread) noexcept {
   return start + static_cast<std::time_t>(static_cast<double>(end - start) * spread);
 }

@@ -14,6 +14,9 @@ std::chrono::seconds retry_wait(unsigned failures, double spread) noexcept;
 
 // The certificate is renewed at two thirds of its life, up to a fiftieth of it earlier by `spread`.
 std::time_t renewal_time(std::time_t not_before, std::time_t not_after, double spread) noexcept;
+// Until when others may rely on a certificate that ought to have been renewed: a sixth of its life
+// before its end, so that who relied on it still has time.
+std::time_t reliable_until(std::time_t not_before, std::time_t not_after) noexcept;
 
 // The moment within the authority's window. Source: RFC 9773 §4.2.
 std::time_t moment_in_window(std::time_t start, std::time_t end, double spread) noexcept;

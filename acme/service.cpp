@@ -17,6 +17,10 @@ namespace {
 constexpr std::time_t look_again = 30;
 constexpr std::time_t storage_failed_wait = 60;
 
+std::time_t reliable_until(const StoredCertificate& stored) {
+  return acme::reliable_until(stored.data->not_before, stored.data->not_after);
+}
+
 }  // namespace
 
 Service::Service(const std::string& storage, Hooks hooks)
@@ -120,26 +124,28 @@ const Service::Entry* Service::wildcard_over(const Entry& entry) const {
   return found->second.wanted.issuers == entry.wanted.issuers ? &found->second : nullptr;
 }
 
-// A name below a wildcard has no order of its own while the wildcard has a certificate or is about
-// to get its first; where that fails, the name may still be proven in another way.
+// A name below a wildcard has no order of its own while the wildcard has a certificate that is
+// renewed in time, or is about to get its first; where that fails, the name may still be proven in
+// another way.
 std::time_t Service::due_of(const Entry& entry, std::time_t now) const {
   const Entry* const wildcard = wildcard_over(entry);
   if (wildcard == nullptr || entry.forced) return entry.due;
-  if (wildcard->stored && wildcard->stored->data->not_after > now) {
-    return wildcard->stored->data->not_after;
-  }
+  const std::time_t covered = wildcard->stored ? reliable_until(*wildcard->stored) : 0;
+  if (covered > now) return covered;
   const bool has_failed = wildcard->state.failures > 0 && !wildcard->in_progress;
   return has_failed ? entry.due : std::max(entry.due, now + look_again);
 }
 
-// The certificate that serves the entry's name: its own while that is good.
+// The certificate that serves the entry's name: its own while that is not near its end, else the
+// one that lasts longer.
 const StoredCertificate* Service::in_use(const Entry& entry, std::time_t now) const {
-  const StoredCertificate* const own = entry.stored ? &*entry.stored : nullptr;
-  if (own != nullptr && own->data->not_after > now) return own;
   const Entry* const wildcard = wildcard_over(entry);
-  const bool covers = wildcard != nullptr && wildcard->stored &&
-                      (own == nullptr || wildcard->stored->data->not_after > now);
-  return covers ? &*wildcard->stored : own;
+  const StoredCertificate* const own = entry.stored ? &*entry.stored : nullptr;
+  if (wildcard == nullptr || !wildcard->stored) return own;
+  const StoredCertificate* const shared = &*wildcard->stored;
+  if (own == nullptr) return shared;
+  const bool is_own = reliable_until(*own) > now || own->data->not_after >= shared->data->not_after;
+  return is_own ? own : shared;
 }
 
 Standing Service::describe(const Entry& entry) const {

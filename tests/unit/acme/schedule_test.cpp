@@ -9,6 +9,12 @@ constexpr std::time_t hour = 3600;
 constexpr std::time_t day = 24 * hour;
 }  // namespace
 
+TEST_CASE("schedule: nobody relies on a certificate in the last sixth of its life") {
+  CHECK(reliable_until(0, 90 * day) == 75 * day);
+  CHECK(reliable_until(10 * day, 16 * day) == 15 * day);
+  CHECK(reliable_until(0, 90 * day) > renewal_time(0, 90 * day, 0));
+}
+
 TEST_CASE("schedule: waits grow from a minute to six hours") {
   const auto minutes = [](unsigned failures) { return retry_wait(failures, 0).count() / 60; };
   const long expected[] = {1,  2,  2,  5,  10, 10, 10, 20,  20,  20,  20,  30,  30,
