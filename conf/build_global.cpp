@@ -110,6 +110,7 @@ void build_global(BuildContext& context) {
   build_public_authorities(context, globals);
   read_duration(map, "grace_period", config.grace_period);
   read_networks(map, "trusted_proxies", config.trusted_proxies);
+  read_networks(map, "proxy_protocol", config.proxy_protocol);
   if (const Node* log = map.find("log"); log != nullptr) build_log(*log, config);
   read_timeouts(map, config.timeouts);
   if (const Node* node = map.find("protocols"); node != nullptr) build_protocols(context, *node);

@@ -7,6 +7,8 @@
 #include <fmt/ranges.h>
 
 #include "base/bytes.hpp"
+#include "conf/build_guards.hpp"
+#include "conf/build_proxy.hpp"
 #include "conf/build_values.hpp"
 #include "conf/schema_objects.hpp"
 
@@ -15,15 +17,6 @@ namespace {
 
 constexpr std::array<std::string_view, 7> actions = {"hub",     "proxy",    "php",   "files",
                                                      "respond", "redirect", "routes"};
-
-HeaderEdit build_headers(const Node* map) {
-  HeaderEdit edit;
-  if (map == nullptr) return edit;
-  edit.set = read_pairs(map->find("set"));
-  edit.add = read_pairs(map->find("add"));
-  edit.remove = texts_of(map->find("remove"));
-  return edit;
-}
 
 using MatchPairs = std::vector<std::pair<std::string, std::vector<std::string>>>;
 
@@ -60,42 +53,13 @@ Match build_match(const Node& node) {
   match.header = build_match_pairs(node.find("header"));
   match.query = build_match_pairs(node.find("query"));
   match.cookie = build_match_pairs(node.find("cookie"));
+  match.path_regexp = texts_of(node.find("path_regexp"));
+  match.file = texts_of(node.find("file"));
   read_networks(node, "client_ip", match.client_ip);
   if (const Node* inner = node.find("not"); inner != nullptr && inner->is_map()) {
     match.not_ = std::make_shared<const Match>(build_match(*inner));
   }
   return match;
-}
-
-Proxy build_proxy(const RoutePlace& place, const Node& node, const KeyPath& path) {
-  Proxy proxy;
-  const Node* to = node.is_map() ? node.find("to") : &node;
-  for (const std::string& text : texts_of(to)) {
-    if (Parsed<UpstreamAddress> address = parse_upstream(text)) proxy.to.push_back(*address);
-  }
-  if (!node.is_map()) return proxy;
-  read_text(node, "balance", proxy.balance);
-  read_unsigned(node, "max_concurrent", proxy.max_concurrent);
-  read_duration(node, "resolve", proxy.resolve);
-  proxy.headers_up = build_headers(node.find("headers_up"));
-  proxy.headers_down = build_headers(node.find("headers_down"));
-  if (const Node* timeouts = node.find("timeouts"); timeouts != nullptr) {
-    read_duration(*timeouts, "connect", proxy.timeouts.connect);
-    read_duration(*timeouts, "response", proxy.timeouts.response);
-    read_duration(*timeouts, "idle", proxy.timeouts.idle);
-  }
-  if (const Node* tls = node.find("tls"); tls != nullptr) {
-    const KeyPath tls_path = path.key("tls");
-    read_text(*tls, "server_name", proxy.tls.server_name);
-    read_boolean(*tls, "insecure", proxy.tls.insecure);
-    proxy.tls.ca = build_pem_file(place, *tls, "ca", "CERTIFICATE", tls_path);
-  }
-  return proxy;
-}
-
-void build_queue(const Node& node, Queue& queue) {
-  read_unsigned(node, "size", queue.size);
-  read_duration(node, "wait", queue.wait);
 }
 
 Php build_php(const RoutePlace& place, const Node& node) {
@@ -129,6 +93,7 @@ Files build_files(const Node& node) {
   if (const Node* index = node.find("index")) files.index = texts_of(index);
   read_text(node, "fallback", files.fallback);
   files.hide = texts_of(node.find("hide"));
+  read_boolean(node, "browse", files.browse);
   if (const Node* kinds = node.find("precompressed")) files.precompressed = texts_of(kinds);
   read_text(node, "symlinks", files.symlinks);
   files.cache = read_pairs(node.find("cache"));
@@ -146,24 +111,6 @@ Encode build_encode(const Node& node) {
   read_size(node, "min", encode.min);
   read_unsigned(node, "level", encode.level);
   return encode;
-}
-
-// A number is a status; any other text, and a number in quotes, the body.
-Respond build_respond(const Node& node) {
-  Respond respond;
-  unsigned status = 200;
-  if (node.is_map()) {
-    read_unsigned(node, "status", status);
-    read_text(node, "body", respond.body);
-    respond.headers = read_pairs(node.find("headers"));
-  } else if (Parsed<std::int64_t> number = parse_integer(node.text, {0, 999});
-             number && !node.quoted) {
-    status = static_cast<unsigned>(*number);
-  } else {
-    respond.body = node.text;
-  }
-  respond.status = static_cast<int>(status);
-  return respond;
 }
 
 Redirect build_redirect(const Node& node) {
@@ -209,7 +156,8 @@ void build_action(const RoutePlace& place, const Node& map, const KeyPath& path,
   }
   if (const Node* node = map.find("php"); node != nullptr) route.php = build_php(place, *node);
   if (const Node* node = map.find("files"); node != nullptr) route.files = build_files(*node);
-  if (const Node* node = map.find("respond"); node != nullptr) route.respond = build_respond(*node);
+  if (const Node* node = map.find("respond"); node != nullptr)
+    route.respond = build_respond(*node, 200);
   if (const Node* node = map.find("redirect"); node != nullptr) {
     route.redirect = build_redirect(*node);
   }
@@ -246,40 +194,32 @@ void merge_headers(HeaderEdit outer, HeaderEdit& inner) {
   inner.set.insert(inner.set.begin(), outer.set.begin(), outer.set.end());
   inner.add.insert(inner.add.begin(), outer.add.begin(), outer.add.end());
   inner.remove.insert(inner.remove.begin(), outer.remove.begin(), outer.remove.end());
+  inner.replace.insert(inner.replace.begin(), outer.replace.begin(), outer.replace.end());
 }
 
-// A page for the time when nothing else is served.
-Maintenance build_maintenance(const RoutePlace& place, const Node& node) {
-  Maintenance maintenance;
-  maintenance.file = node.text;
-  maintenance.respond = {
-      503, "Down for maintenance. Please come back in a moment.\n", {{"Retry-After", "60"}}};
-  if (node.is_map()) {
-    read_text(node, "file", maintenance.file);
-    read_networks(node, "allow", maintenance.allow);
-    if (const Node* answer = node.find("respond"); answer != nullptr) {
-      maintenance.respond = build_respond(*answer);
-      const bool has_status =
-          answer->is_map() ? answer->has("status") : maintenance.respond.body.empty();
-      if (!has_status) maintenance.respond.status = 503;
-      auto& headers = maintenance.respond.headers;
-      const auto is_wait = [](const auto& pair) { return iequals(pair.first, "Retry-After"); };
-      if (std::none_of(headers.begin(), headers.end(), is_wait)) {
-        headers.emplace_back("Retry-After", "60");
-      }
-    }
-  }
-  maintenance.file = resolve_path(place.scope.file, maintenance.file);
-  return maintenance;
+// What a route's inner ones are given of it, but for headers.
+Route surroundings(const Route& route) {
+  Route outer;
+  outer.log_off = route.log_off;
+  outer.root = route.root;
+  outer.encode = route.encode;
+  inherit_guards(route, outer);
+  return outer;
 }
 
-// `allow` and `deny` go together: a route with either has its own.
-void inherit_access(const Route& outer, Route& route) {
-  if (route.allow.empty() && route.deny.empty()) {
-    route.allow = outer.allow;
-    route.deny = outer.deny;
+// Connections and handshakes come before any route is known.
+void refuse_site_limits(const RoutePlace& place, const Node& map, const KeyPath& path) {
+  const Node* limits = map.find("limits");
+  if (limits == nullptr) return;
+  for (const std::string_view name : {"connections", "handshakes"}) {
+    const Entry* entry = limits->find_entry(name);
+    if (entry == nullptr) continue;
+    place.context.problems.error(
+        {entry->key->where, path.key("limits").key(name).text(),
+         fmt::format("`{}` is counted before a route is known: move it to the site's `limits`",
+                     name),
+         "", "", ""});
   }
-  if (!route.maintenance) route.maintenance = outer.maintenance;
 }
 
 }  // namespace
@@ -289,23 +229,15 @@ Route build_route(const RoutePlace& place, const Node& map, const KeyPath& path,
   route.where = map.where;
   check_actions(place, map, path, is_site);
   if (const Node* match = map.find("match"); match != nullptr) route.match = build_match(*match);
-  route.headers = build_headers(map.find("headers"));
-  route.headers_up = build_headers(map.find("headers_up"));
+  route.headers = read_headers(map.find("headers"));
+  route.headers_up = read_headers(map.find("headers_up"));
   read_text(map, "root", route.root);
   read_text(map, "strip_prefix", route.strip_prefix);
   read_text(map, "rewrite", route.rewrite);
   if (const Node* encode = map.find("encode")) route.encode = build_encode(*encode);
-  read_networks(map, "allow", route.allow);
-  read_networks(map, "deny", route.deny);
-  if (const Node* node = map.find("maintenance")) {
-    route.maintenance = build_maintenance(place, *node);
-  }
-  const Node* limits = map.find("limits");
-  if (limits != nullptr && limits->has("body")) {
-    std::uint64_t bytes = 0;
-    read_size(*limits, "body", bytes);
-    route.body_bytes_max = bytes;
-  }
+  route.try_files = texts_of(map.find("try_files"));
+  build_guards(place, map, path, route);
+  if (!is_site) refuse_site_limits(place, map, path);
   const Node* hub = map.find("hub");
   if (!is_site) {
     route.log_off = map.has("log");
@@ -314,14 +246,9 @@ Route build_route(const RoutePlace& place, const Node& map, const KeyPath& path,
   build_action(place, map, path, route);
   if (is_site || route.routes.empty()) return route;
   // Inner routes carry the whole of the headers, so that only they need to be looked at.
-  Route outer;
+  Route outer = surroundings(route);
   outer.headers = std::exchange(route.headers, {});
   outer.headers_up = std::exchange(route.headers_up, {});
-  outer.log_off = route.log_off;
-  outer.root = route.root;
-  outer.encode = route.encode;
-  outer.body_bytes_max = route.body_bytes_max;
-  inherit_access(route, outer);
   for (Route& inner : route.routes) inherit(outer, inner);
   return route;
 }
@@ -337,25 +264,20 @@ HubRef build_hub_use(const RoutePlace& place, const Node& node, const KeyPath& p
 void inherit(const Route& outer, Route& route) {
   if (route.root.empty()) route.root = outer.root;
   if (!route.encode) route.encode = outer.encode;
-  if (!route.body_bytes_max) route.body_bytes_max = outer.body_bytes_max;
   if (route.strip_prefix.empty()) route.strip_prefix = outer.strip_prefix;
   if (route.rewrite.empty()) route.rewrite = outer.rewrite;
+  if (route.try_files.empty()) route.try_files = outer.try_files;
   route.log_off = route.log_off || outer.log_off;
-  inherit_access(outer, route);
+  inherit_guards(outer, route);
   if (route.routes.empty()) {
     merge_headers(outer.headers, route.headers);
     merge_headers(outer.headers_up, route.headers_up);
     return;
   }
   // The path is changed once, where `routes` stands; the headers at the innermost routes.
-  Route inner_part;
+  Route inner_part = surroundings(route);
   inner_part.headers = outer.headers;
   inner_part.headers_up = outer.headers_up;
-  inner_part.log_off = route.log_off;
-  inner_part.root = route.root;
-  inner_part.encode = route.encode;
-  inner_part.body_bytes_max = route.body_bytes_max;
-  inherit_access(route, inner_part);
   for (Route& inner : route.routes) inherit(inner_part, inner);
 }
 

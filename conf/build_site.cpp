@@ -6,6 +6,7 @@
 
 #include "conf/build.hpp"
 #include "conf/build_acme.hpp"
+#include "conf/build_guards.hpp"
 #include "conf/build_route.hpp"
 #include "conf/build_values.hpp"
 
@@ -31,6 +32,7 @@ class SiteBuilder {
       read_networks(map, "trusted_proxies", site.trusted_proxies);
       read_networks(map, "allow", site.hub_allow);
       read_networks(map, "deny", site.hub_deny);
+      build_site_limits(place_, map, path_, site);
       if (const Node* hub = map.find("hub"); hub != nullptr) {
         site.hub = build_hub_use(place_, *hub, path_.key("hub"));
       }
@@ -67,11 +69,24 @@ class SiteBuilder {
           node->where, path,
           "`on_demand` needs `acme.on_demand: {ask: URL}`, which says who may have a certificate");
     }
+    build_client_auth(*node, path, tls);
     issuers_given_ = node->has("issuers");
     on_demand_ = tls.on_demand;
     tls.cert = build_pem_file(place_, *node, "cert", "CERTIFICATE", path);
     tls.key = build_pem_file(place_, *node, "key", "PRIVATE KEY", path);
     if (node->has("cert") || node->has("key")) tls.mode = TlsMode::files;
+  }
+
+  void build_client_auth(const Node& map, const KeyPath& tls_path, Tls& tls) {
+    const Node* node = map.find("client_auth");
+    if (node == nullptr || !node->is_map()) return;
+    std::string mode = "require";
+    read_text(*node, "mode", mode);
+    tls.client_auth = mode == "request"  ? ClientAuthMode::request
+                      : mode == "verify" ? ClientAuthMode::verify
+                                         : ClientAuthMode::require;
+    const KeyPath path = tls_path.key("client_auth");
+    tls.client_ca = build_pem_file(place_, *node, "ca", "CERTIFICATE", path);
   }
 
   void build_log(const Node& map, AccessLog& log) {
@@ -82,11 +97,41 @@ class SiteBuilder {
     read_text(*node, "file", log.file);
     read_text(*node, "format", log.format);
     if (!log.file.empty()) log.file = resolve_path(place_.scope.file, log.file);
+    if (node->is_map()) build_log_file(*node, log);
+  }
+
+  void build_log_file(const Node& node, AccessLog& log) {
+    const KeyPath path = path_.key("log");
+    read_text(node, "level", log.level);
+    read_text(node, "group", log.group);
+    if (const Node* mode = node.find("mode"); mode != nullptr && mode->is_scalar()) {
+      const std::optional<unsigned> bits = parse_file_mode(mode->text);
+      if (bits) log.mode = *bits;
+    }
+    if (const Node* roll = node.find("roll"); roll != nullptr) {
+      log.roll.emplace();
+      read_size(*roll, "size", log.roll->size);
+      read_duration(*roll, "age", log.roll->age);
+      read_unsigned(*roll, "keep", log.roll->keep);
+      read_boolean(*roll, "compress", log.roll->compress);
+    }
+    for (auto& [field, text] : read_pairs(node.find("filter"))) {
+      const LogFilter filter = text == "drop"   ? LogFilter::drop
+                               : text == "hash" ? LogFilter::hash
+                                                : LogFilter::mask;
+      log.filter.emplace_back(field, filter);
+    }
+    const bool needs_file = log.roll || !log.group.empty() || node.has("mode");
+    if (needs_file && log.file.empty()) {
+      report(node.where, path, "`roll`, `mode` and `group` need a `file`");
+    }
   }
 
   // The body of a site is a route without `match`; with `routes` it is what stands around them.
   void build_routes(const Node& map, Site& site) {
     Route body = build_route(place_, map, path_, true);
+    site.requests = body.requests;
+    site.errors = body.errors;
     if (body.match) {
       if (!body.routes.empty()) take_inner_headers(body);
       if (has_action(body)) site.routes.push_back(std::move(body));

@@ -83,4 +83,21 @@ std::vector<std::pair<std::string, std::string>> read_pairs(const Node* map) {
   return pairs;
 }
 
+HeaderEdit read_headers(const Node* map) {
+  HeaderEdit edit;
+  if (map == nullptr) return edit;
+  edit.set = read_pairs(map->find("set"));
+  edit.add = read_pairs(map->find("add"));
+  edit.remove = texts_of(map->find("remove"));
+  if (const Node* replace = map->find("replace"); replace != nullptr) {
+    for (const Entry& entry : replace->entries) {
+      Replacement change{entry.key->text, {}, {}};
+      read_text(*entry.value, "from", change.from);
+      read_text(*entry.value, "to", change.to);
+      edit.replace.push_back(std::move(change));
+    }
+  }
+  return edit;
+}
+
 }  // namespace portero::conf

@@ -30,4 +30,7 @@ void read_timeouts(const Node& map, Timeouts& out);
 // Names and values of a map of scalars; a list of scalars gives the name several times.
 std::vector<std::pair<std::string, std::string>> read_pairs(const Node* map);
 
+// The map `{set, add, remove, replace}`; nullptr is none.
+HeaderEdit read_headers(const Node* map);
+
 }  // namespace portero::conf

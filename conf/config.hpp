@@ -30,6 +30,7 @@ struct Config {
   bool http2 = true;
   Timeouts timeouts;
   std::vector<std::string> trusted_proxies;
+  std::vector<std::string> proxy_protocol;  // networks that say in a PROXY header who connects
   Hub hub;
   std::vector<Site> sites;
   std::vector<std::string> files;  // every file read, for the watcher: site file, imports, env_file

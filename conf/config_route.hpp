@@ -15,12 +15,20 @@ namespace portero::conf {
 
 // --- headers ---------------------------------------------------------------------------------
 
+// A change of part of a field's values: `from` is a regular expression, "$1" in `to` its group.
+struct Replacement {
+  std::string name;
+  std::string from;
+  std::string to;
+};
+
 // Values may hold placeholders.
 struct HeaderEdit {
   std::vector<std::pair<std::string, std::string>> set;
   std::vector<std::pair<std::string, std::string>> add;
   std::vector<std::string> remove;
-  bool empty() const { return set.empty() && add.empty() && remove.empty(); }
+  std::vector<Replacement> replace;
+  bool empty() const { return set.empty() && add.empty() && remove.empty() && replace.empty(); }
 };
 
 // --- match -----------------------------------------------------------------------------------
@@ -35,8 +43,10 @@ struct Match {
   std::vector<std::pair<std::string, std::vector<std::string>>> header;
   std::vector<std::pair<std::string, std::vector<std::string>>> query;
   std::vector<std::pair<std::string, std::vector<std::string>>> cookie;
-  std::vector<std::string> client_ip;  // addresses and networks
-  std::shared_ptr<const Match> not_;   // must not hold
+  std::vector<std::string> client_ip;    // addresses and networks
+  std::vector<std::string> path_regexp;  // RE2; the groups are {re.1} …
+  std::vector<std::string> file;         // below `root`; may hold placeholders
+  std::shared_ptr<const Match> not_;     // must not hold
 };
 
 // --- terminals: exactly one per route ---------------------------------------------------------
@@ -60,7 +70,36 @@ struct ProxyTls {
   std::string server_name;  // default: the upstream's host
   std::string ca;           // PEM file; default: the system's roots
   bool insecure = false;
+  std::string cert;  // PEM files: who this server is to the upstream; "" = nobody
+  std::string key;
 };
+
+// What waits when an upstream takes no more.
+struct Queue {
+  unsigned size = 1'000;  // requests per worker
+  Duration wait{10'000};
+};
+
+// Judging an upstream by the requests that it gets.
+struct PassiveHealth {
+  unsigned fails = 3;        // in a row
+  Duration out_for{30'000};  // how long it then gets none
+};
+
+struct Health {
+  std::string path;  // asked for; "" = no checks
+  Duration every{10'000};
+  Duration timeout{2'000};
+  std::optional<PassiveHealth> passive;
+};
+
+struct Retries {
+  unsigned tries = 2;  // more than the first
+  Duration within{5'000};
+  unsigned budget_percent = 20;  // of the requests of the last seconds
+};
+
+enum class ProxyProtocol : std::uint8_t { none, v1, v2 };
 
 struct Proxy {
   std::vector<UpstreamAddress> to;
@@ -71,12 +110,14 @@ struct Proxy {
   ProxyTls tls;
   HeaderEdit headers_up;
   HeaderEdit headers_down;
-};
-
-// What waits when an upstream takes no more.
-struct Queue {
-  unsigned size = 1'000;  // requests per worker
-  Duration wait{10'000};
+  Health health;
+  Retries retries;
+  Queue queue;
+  bool queue_given = false;  // then requests also wait while no upstream accepts connections
+  bool http2 = false;
+  bool buffering = false;
+  Duration slow_start{0};
+  ProxyProtocol proxy_protocol = ProxyProtocol::none;
 };
 
 struct PhpTimeouts {
@@ -103,7 +144,8 @@ struct Files {
   std::string fallback;  // a path that may hold placeholders; "" = 404
   std::vector<std::string> hide;
   std::vector<std::string> precompressed{"br", "zst", "gz"};
-  std::string symlinks = "inside";                         // or "any"
+  std::string symlinks = "inside";  // or "any"
+  bool browse = false;
   std::vector<std::pair<std::string, std::string>> cache;  // path pattern and Cache-Control
 };
 
@@ -126,6 +168,39 @@ struct Maintenance {
   std::string file;
   Respond respond;
   std::vector<std::string> allow;  // networks that are served all the same
+};
+
+// Who may see a route: names and hashes of passwords (bcrypt, argon2id).
+struct BasicAuth {
+  std::vector<std::pair<std::string, std::string>> users;
+  std::string realm = "restricted";
+  Duration cache{600'000};  // of good passwords
+};
+
+// A server that is asked about each request.
+struct ForwardAuth {
+  UpstreamAddress to;
+  std::string target = "/";       // path and query
+  std::vector<std::string> copy;  // fields of its answer that the request gets
+  Duration timeout{5'000};
+};
+
+// "100/s per client_ip": a token bucket for each value of the subject.
+struct RequestRate {
+  unsigned count = 0;
+  Duration per{1'000};
+  unsigned burst = 0;                 // at once
+  std::string subject = "client_ip";  // or "path", "header.X"
+  std::string scope;                  // where it stands: all routes below share its buckets
+};
+
+// What is answered instead of a short text when an answer is an error of portero's own.
+struct ErrorPage {
+  std::vector<int> statuses;
+  std::string file;  // or
+  std::optional<Respond> respond;
+  std::optional<Proxy> proxy;
+  std::string rewrite;  // what `proxy` is asked for; "" = what the client asked for
 };
 
 struct Redirect {
@@ -156,6 +231,11 @@ struct Route {
   std::vector<std::string> allow;  // networks; empty = all
   std::vector<std::string> deny;   // counts more than `allow`
   std::optional<Maintenance> maintenance;
+  std::vector<std::string> try_files;  // may hold placeholders; "=404" is a status
+  std::optional<BasicAuth> basic_auth;
+  std::optional<ForwardAuth> forward_auth;
+  std::vector<RequestRate> requests;
+  std::vector<ErrorPage> errors;
   std::optional<HubRef> hub;  // at site level it may stand beside another terminal
   std::optional<Proxy> proxy;
   std::optional<Php> php;

@@ -25,19 +25,39 @@ struct SiteName {
 // `automatic` only when one of the site's names is public; `off` also when all are plain HTTP.
 enum class TlsMode : std::uint8_t { automatic, internal, off, files };
 
+// What clients show of themselves.
+enum class ClientAuthMode : std::uint8_t { none, request, require, verify };
+
 struct Tls {
   TlsMode mode = TlsMode::automatic;
   std::string cert;  // PEM files when mode is `files`
   std::string key;
   bool min_tls13 = false;  // min: "1.3"
   Acme acme;               // of the names that are `by_acme`
+  ClientAuthMode client_auth = ClientAuthMode::none;
+  std::string client_ca;   // PEM file: who may have issued it
   bool on_demand = false;  // certificates for names that only a wildcard or any-host name covers
 };
+
+// When a log file is put aside for a new one.
+struct LogRoll {
+  std::uint64_t size = 100'000'000;  // bytes; 0 = never by size
+  Duration age{0};                   // 0 = never by age
+  unsigned keep = 10;                // old files
+  bool compress = true;
+};
+
+enum class LogFilter : std::uint8_t { mask, hash, drop };
 
 struct AccessLog {
   bool on = false;
   std::string file;             // "" = stderr
-  std::string format = "auto";  // json, console, auto
+  std::string format = "auto";  // json, console, combined, auto
+  std::string level = "info";   // "warn": statuses from 400, "error": from 500
+  std::optional<LogRoll> roll;
+  unsigned mode = 0640;
+  std::string group;                                      // "" = the process's
+  std::vector<std::pair<std::string, LogFilter>> filter;  // by field
 };
 
 struct Timeouts {
@@ -58,6 +78,11 @@ struct Site {
   std::optional<HubRef> hub;           // beside or instead of routes
   std::vector<std::string> hub_allow;  // the site's `allow` and `deny`, for the hub
   std::vector<std::string> hub_deny;
+  std::optional<unsigned> connections_per_ip;
+  std::optional<RequestRate> handshakes;
+  // Of the site itself: for the hub, and for what no route takes.
+  std::vector<RequestRate> requests;
+  std::vector<ErrorPage> errors;
   std::vector<Route> routes;  // a site with a terminal of its own is one route
 };
 

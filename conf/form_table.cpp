@@ -38,6 +38,7 @@ constexpr std::array<FormInfo, static_cast<std::size_t>(Form::count_)> infos = {
     {"a text", "text", ""},
     {"a path such as /new{path}", "path", ""},
     {"a path such as {path}/{index}, or =404", "path", ""},
+    {"a path such as {path}, or =404", "path", ""},
     {"a text", "text", ""},
     {"a path or URL such as https://example.com{uri}", "path or URL", "^(/|https?://|\\{)"},
     {"a status such as 200, or a text", "status or text", "", JsonType::string},

@@ -7,6 +7,7 @@
 
 #include "base/bytes.hpp"
 #include "base/placeholders.hpp"
+#include "base/regexp.hpp"
 #include "conf/addresses.hpp"
 
 namespace portero::conf {
@@ -81,15 +82,25 @@ Issue check_path_template(std::string_view text) {
                fmt::format("/{}", text));
 }
 
+Issue check_file_choice(std::string_view text) {
+  if (!text.starts_with('=')) return check_template(text);
+  if (parse_integer(text.substr(1), {200, 599})) return std::nullopt;
+  return issue(fmt::format("\"{}\" is not = and a status", text), "=404");
+}
+
 Issue check_php_file(std::string_view text) {
-  if (text.starts_with('=')) {
-    if (parse_integer(text.substr(1), {200, 599})) return std::nullopt;
-    return issue(fmt::format("\"{}\" is not = and a status", text), "=404");
-  }
+  if (text.starts_with('=')) return check_file_choice(text);
   constexpr std::string_view index = "{index}";  // known here alone
   const std::size_t at = text.find(index);
   if (at == std::string_view::npos) return check_template(text);
   return check_template(fmt::format("{}x{}", text.substr(0, at), text.substr(at + index.size())));
+}
+
+Issue check_regexp(std::string_view text) {
+  if (text.empty()) return issue("this is empty");
+  const Regexp regexp(text);
+  if (regexp.error().empty()) return std::nullopt;
+  return issue(fmt::format("this is not a regular expression: {}", regexp.error()));
 }
 
 Issue check_redirect_target(std::string_view text) {
@@ -256,6 +267,7 @@ Issue check_form(const Value& value, std::string_view text) {
     case Form::template_text: return check_template(text);
     case Form::path_template: return check_path_template(text);
     case Form::php_file: return check_php_file(text);
+    case Form::file_choice: return check_file_choice(text);
     case Form::body: return check_placeholders(text, false);
     case Form::redirect_target: return check_redirect_target(text);
     case Form::status_or_body: return check_status_or_body(text);
@@ -269,8 +281,8 @@ Issue check_form(const Value& value, std::string_view text) {
     case Form::secret:
     case Form::file:
     case Form::folder:
-    case Form::file_pattern:
-    case Form::regexp: return check_text(text);
+    case Form::file_pattern: return check_text(text);
+    case Form::regexp: return check_regexp(text);
   }
   return std::nullopt;
 }

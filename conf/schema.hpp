@@ -42,6 +42,7 @@ enum class Form : std::uint8_t {
   template_text,    // may hold placeholders
   path_template,    // a path that may hold placeholders
   php_file,         // the same with {index}, or =404
+  file_choice,      // the same, or =404
   body,             // may hold placeholders; other braces are text
   redirect_target,  // may hold placeholders
   status_or_body,

@@ -286,9 +286,9 @@ constexpr Key limits_keys[] = {
             "out so. Under `php`, which waits for the whole body, 100MB by default."},
     {.name = "requests",
      .value = some(Form::rate),
-     .doc = "`100/s per client_ip`.",
-     .available = false,
-     .instead = "limit it in the application"},
+     .doc = "Requests: `100/s per client_ip` (of IPv6 a /64), `per path`, `per header.X-Token`, or "
+            "a list of them; past any of them the answer is 429 with `Retry-After`. All routes of "
+            "what has the key share it. Answers carry `RateLimit` and `RateLimit-Policy`."},
     {.name = "connections",
      .value = some(Form::quota),
      .doc = "`50 per client_ip`.",
@@ -301,27 +301,51 @@ constexpr Key limits_keys[] = {
      .instead = "limit it in the firewall"},
     {.name = "burst",
      .value = integer(0, 1'000'000),
-     .doc = "Above the rate at once.",
-     .available = false,
-     .instead = "leave it out"},
+     .doc = "Requests at once; by default as many as the rate's number."},
 };
 
-// --- for later versions -------------------------------------------------------------------------
+// --- auth, errors, maintenance ------------------------------------------------------------------
 
 constexpr Key basic_auth_keys[] = {
-    {.name = "users", .value = map_of(text_value, Form::text), .doc = "Names and hashes."},
-    {.name = "realm", .value = text_value, .doc = "What the browser shows."},
-    {.name = "cache", .value = duration(0, day), .fallback = "10m", .doc = "Of good passwords."},
+    {.name = "users", .value = map_of(secret_value, Form::text), .doc = "Names and hashes."},
+    {.name = "realm",
+     .value = text_value,
+     .fallback = "restricted",
+     .doc = "What the browser shows."},
+    {.name = "cache",
+     .value = duration(0, day),
+     .fallback = "10m",
+     .doc = "How long a right password is not checked again; 0 is not at all."},
 };
 constexpr Key forward_auth_keys[] = {
-    {.name = "to", .value = one(Form::url), .doc = "The server.", .required = true},
-    {.name = "copy", .value = some(Form::header_name), .doc = "Fields taken from its answer."},
-    {.name = "timeout", .value = duration(10, hour), .fallback = "5s", .doc = "At most."},
+    {.name = "to",
+     .value = one(Form::url),
+     .doc = "The server and the path it is asked at: `http://auth:9000/verify`.",
+     .required = true},
+    {.name = "copy",
+     .value = some(Form::header_name),
+     .doc = "Fields that the request gets from its answer; what the client sent of them is "
+            "dropped."},
+    {.name = "timeout",
+     .value = duration(100, hour),
+     .fallback = "5s",
+     .doc = "For its answer; then the client gets 502."},
 };
 constexpr Key error_page_keys[] = {
-    {.name = "file", .value = one(Form::file), .doc = "The page."},
-    {.name = "respond", .value = one_or_map(Form::status_or_body, respond), .doc = "An answer."},
-    {.name = "proxy", .value = some(Form::upstream), .doc = "A server that answers."},
+    {.name = "file",
+     .value = one(Form::file),
+     .doc = "The page. It may hold placeholders: `{error.status}`, `{error.reason}`, "
+            "`{request_id}`."},
+    {.name = "respond",
+     .value = one_or_map(Form::status_or_body, respond),
+     .doc = "An answer; with the status of the error unless it has its own."},
+    {.name = "proxy",
+     .value = {.scalar = Form::upstream, .lists = Lists::also, .object = &proxy},
+     .doc = "A server whose answer is sent, with the status of the error."},
+    {.name = "rewrite",
+     .value = one(Form::path_template),
+     .doc = "What that server is asked for: `/errors/{error.status}`; without it, what the client "
+            "asked for."},
 };
 constexpr Key maintenance_keys[] = {
     {.name = "file", .value = one(Form::file), .doc = "The flag file.", .required = true},

@@ -91,6 +91,7 @@ constexpr std::int64_t day = 24 * hour;
 constexpr std::int64_t megabyte = 1'000'000;
 
 inline constexpr Value text_value = one(Form::text);
+inline constexpr Value secret_value = one(Form::secret);
 inline constexpr Value header_text = one(Form::header_value);
 inline constexpr Word challenge_words[] = {{"tls-alpn-01"}, {"http-01"}, {"dns-01"}};
 inline constexpr Word issuer_words[] = {{"letsencrypt"}, {"letsencrypt-staging"}, {"zerossl"}};

@@ -91,21 +91,23 @@ constexpr Key encode_key = {
         "Compresses answers: `true`, or codings in order of preference. Not where a page mixes "
         "secrets with what a visitor sends (BREACH)."};
 constexpr Key try_files_key = {.name = "try_files",
-                               .value = {.scalar = Form::template_text, .lists = Lists::also},
-                               .doc = "The first of these files that exists is served.",
-                               .available = false,
-                               .instead = "`proxy` to a server that has the files"};
+                               .value = some(Form::file_choice),
+                               .doc =
+                                   "The path becomes that of the first of these files below "
+                                   "`root` that is there (a slash at the end asks for a folder); "
+                                   "`=404` answers with that status."};
 constexpr Key basic_auth_key = {
     .name = "basic_auth",
-    .value = {.object = &basic_auth, .entries = &text_value, .names = Form::text},
-    .doc = "Asks for a name and a password.",
-    .available = false,
-    .instead = "ask for it in the application"};
+    .value = {.object = &basic_auth, .entries = &secret_value, .names = Form::text},
+    .doc =
+        "Asks for a name and a password: `{NAME: HASH}`, with hashes of `portero hash-password`. "
+        "The application finds the name in `REMOTE_USER`, other texts as `{user}`."};
 constexpr Key forward_auth_key = {.name = "forward_auth",
                                   .value = one_or_map(Form::url, forward_auth),
-                                  .doc = "Lets another server decide about each request.",
-                                  .available = false,
-                                  .instead = "check it in the application"};
+                                  .doc =
+                                      "Asks another server about each request, by GET with the "
+                                      "client's fields and `X-Forwarded-Method`, `-Uri`, `-Host`: "
+                                      "2xx lets it pass, any other answer is the client's."};
 constexpr Key allow_key = {
     .name = "allow",
     .value = some(Form::network),
@@ -117,11 +119,12 @@ constexpr Key deny_key = {.name = "deny",
                           .doc = "These addresses get 403, also those that `allow` names."};
 constexpr Key limits_key = {
     .name = "limits", .value = map(limits), .doc = "What a client may ask for at most."};
-constexpr Key errors_key = {.name = "errors",
-                            .value = map_of(error_value, Form::status_list),
-                            .doc = "Pages for errors.",
-                            .available = false,
-                            .instead = "leave it out: portero answers with a short text"};
+constexpr Key errors_key = {
+    .name = "errors",
+    .value = map_of(error_value, Form::status_list),
+    .doc =
+        "Pages for errors that portero answers with itself; an answer of an upstream is never "
+        "replaced. Without them: a plain page for browsers, JSON or a text for the others."};
 constexpr Key maintenance_key = {.name = "maintenance",
                                  .value = one_or_map(Form::file, maintenance),
                                  .doc =
@@ -224,14 +227,12 @@ constexpr Key match_keys[] = {
     {.name = "not", .value = map(match), .doc = "Must not hold."},
     {.name = "path_regexp",
      .value = some(Form::regexp),
-     .doc = "A regular expression for the path.",
-     .available = false,
-     .instead = "use `path` with `*`"},
+     .doc = "A regular expression (RE2) that matches a part of the path; `^` and `$` are its ends. "
+            "Its groups are `{re.1}` to `{re.9}`."},
     {.name = "file",
      .value = some(Form::template_text),
-     .doc = "Whether a file exists.",
-     .available = false,
-     .instead = "use `path`"},
+     .doc = "Files below `root`, one of which must be there; a slash at the end asks for a folder: "
+            "`\"{path}\"`."},
 };
 
 constexpr Key tls_keys[] = {
@@ -321,17 +322,18 @@ constexpr Key headers_keys[] = {
     {.name = "remove", .value = some(Form::header_name), .doc = "Names of fields to drop."},
     {.name = "replace",
      .value = map_of(replacement_value, Form::header_name),
-     .doc = "Parts of values to change.",
-     .available = false,
-     .instead = "use `set`"},
+     .doc = "Parts of values to change, by regular expressions."},
 };
 
 constexpr Key replacement_keys[] = {
     {.name = "from",
      .value = one(Form::regexp),
-     .doc = "The part, as a regular expression.",
+     .doc = "The part, as a regular expression (RE2).",
      .required = true},
-    {.name = "to", .value = text_value, .doc = "What it becomes.", .required = true},
+    {.name = "to",
+     .value = {.scalar = Form::header_value, .may_be_empty = true},
+     .doc = "What it becomes; `$1` is a group, `$$` a dollar.",
+     .required = true},
 };
 
 }  // namespace
@@ -358,11 +360,11 @@ constinit const Object client_auth{"client_auth", "Client certificates",
 constinit const Object access_log{"access_log", "Access log", "sites.NAME.log", "",
                                   access_log_keys};
 constinit const Object roll{"roll", "Rolling", "sites.NAME.log.roll", "", roll_keys};
-constinit const Object headers{
-    "headers", "Header fields", "headers, headers_up, headers_down",
-    "`remove` first, then `set`, then `add`. Of a site and its route the route's change of a field "
-    "counts.",
-    headers_keys};
+constinit const Object headers{"headers", "Header fields", "headers, headers_up, headers_down",
+                               "`remove` first, then `set`, `add` and `replace`. Of a site and its "
+                               "route the route's change of a field "
+                               "counts.",
+                               headers_keys};
 constinit const Object replacement{"replacement", "Replacing", "headers.replace.NAME", "",
                                    replacement_keys};
 

@@ -193,6 +193,17 @@ Parsed<std::int64_t> parse_integer(std::string_view text, Bounds bounds) {
   return value;
 }
 
+std::optional<unsigned> parse_file_mode(std::string_view text) {
+  if (text.size() < 3 || text.size() > 4) return std::nullopt;
+  unsigned bits = 0;
+  for (const char c : text) {
+    if (c < '0' || c > '7') return std::nullopt;
+    bits = bits * 8 + static_cast<unsigned>(c - '0');
+  }
+  if (bits > 0777) return std::nullopt;
+  return bits;
+}
+
 std::string format_duration(Duration duration) {
   auto rest = static_cast<std::uint64_t>(duration.count());
   if (rest == 0) return "0";

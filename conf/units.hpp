@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -54,6 +55,9 @@ struct Bounds {
   std::int64_t max = std::numeric_limits<std::int64_t>::max();
 };
 Parsed<std::int64_t> parse_integer(std::string_view text, Bounds bounds);
+
+// "0640": the permissions of a file, in octal; nothing for anything else.
+std::optional<unsigned> parse_file_mode(std::string_view text);
 
 // Prints the shortest text that parse_duration or parse_size reads back.
 std::string format_duration(Duration duration);

@@ -12,7 +12,7 @@ set -eu
 build_packages="g++ cmake ninja-build ccache pkg-config git
   libboost1.81-dev libboost-json1.81-dev libssl-dev libcurl4-openssl-dev
   libyaml-cpp-dev libfmt-dev libnghttp2-dev libldns-dev libcli11-dev
-  zlib1g-dev libzstd-dev libbrotli-dev
+  zlib1g-dev libzstd-dev libbrotli-dev libre2-dev libargon2-dev libcrypt-dev
   python3 openssl curl ca-certificates"
 test_packages="doctest-dev clang-14 clang-format-14 libclang-rt-14-dev llvm-14
   nginx-light php8.2-fpm php8.2-cli php-laravel-framework chromium systemd procps

@@ -141,6 +141,7 @@ void add_connection(http::Exchange& exchange, Environment& environment) {
   environment.add("SERVER_NAME", request.host);
   environment.add("SERVER_ADDR", address_text(connection.local, exchange.arena));
   environment.add_number("SERVER_PORT", connection.local_port);
+  if (!request.user.empty()) environment.add("REMOTE_USER", request.user);
   environment.add("REMOTE_ADDR", address_text(request.client_ip, exchange.arena));
   const bool is_peer = request.client_ip == connection.peer;
   environment.add_number("REMOTE_PORT", is_peer ? connection.peer_port : 0);

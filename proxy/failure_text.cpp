@@ -61,10 +61,9 @@ std::string_view failure_text(const Error& error, const UpstreamPool& pool, Aren
 Task<Result<>> answer_failure(http::Exchange& exchange, Error error, const UpstreamPool& pool) {
   http::Response response(exchange.arena);
   response.status = failure_status(error.code);
-  response.headers.add("Content-Type", "text/plain; charset=utf-8", http::FieldId::content_type);
   if (response.status == unavailable) response.headers.add("Retry-After", "1");
   const std::string_view text = failure_text(error, pool, exchange.arena);
-  co_return co_await http::respond(exchange, response, text);
+  co_return co_await http::respond_error(exchange, response, text);
 }
 
 }  // namespace portero::proxy

@@ -122,8 +122,8 @@ Task<Result<>> refuse_method(http::Exchange& exchange) {
   http::Response response(exchange.arena);
   response.status = 405;
   response.headers.add("Allow", "GET, HEAD");
-  response.headers.add("Content-Type", "text/plain; charset=utf-8", http::FieldId::content_type);
-  co_return co_await http::respond(exchange, response, "A file can only be read: GET or HEAD.\n");
+  co_return co_await http::respond_error(exchange, response,
+                                         "A file can only be read: GET or HEAD.\n");
 }
 
 }  // namespace
@@ -137,7 +137,7 @@ Task<Result<>> answer_with_file(http::Exchange& exchange, http::Response& respon
   const FileConditions conditions(request, {file->etag, file->modified_s()});
   response.status = conditions.status;
   if (response.status == 412) {
-    co_return co_await http::respond(exchange, 412, "The file has changed.\n");
+    co_return co_await http::respond_error(exchange, 412, "The file has changed.\n");
   }
   if (response.status == 304) {
     // Source: RFC 9110 §15.4.5: what the client has already is not said again.
@@ -158,8 +158,7 @@ Task<Result<>> answer_with_file(http::Exchange& exchange, http::Response& respon
       refusal.headers.add(
           "Content-Range",
           exchange.arena.concat("bytes */", number_text(file->size, exchange.arena)));
-      refusal.headers.add("Content-Type", "text/plain; charset=utf-8", http::FieldId::content_type);
-      co_return co_await http::respond(exchange, refusal, "The file is shorter than that.\n");
+      co_return co_await http::respond_error(exchange, refusal, "The file is shorter than that.\n");
     }
     case ByteRanges::Answer::parts:
       response.status = 206;

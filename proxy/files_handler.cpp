@@ -25,13 +25,13 @@ bool is_absent(int os_error) noexcept {
 
 Task<Result<>> answer_failure_to_open(http::Exchange& exchange, Error error) {
   if (is_absent(error.os_error) || error.os_error == EISDIR) {
-    co_return co_await http::respond(exchange, 404, "Not Found\n");
+    co_return co_await http::respond_error(exchange, 404, "Not Found\n");
   }
   log::warn("files.open", log::kv("path", exchange.request.path), log::kv("error", error),
             log::kv("text", "the file is there, but cannot be opened"));
   const int status = error.os_error == EACCES || error.os_error == EPERM ? 403 : 500;
   const std::string_view reason = http::reason_phrase(status);
-  co_return co_await http::respond(exchange, status, exchange.arena.concat(reason, "\n"));
+  co_return co_await http::respond_error(exchange, status, exchange.arena.concat(reason, "\n"));
 }
 
 }  // namespace
@@ -60,7 +60,7 @@ Task<Result<>> FilesHandler::handle(http::Exchange& exchange) {
   const std::string root(root_.expand(exchange, Place::field));
   if (!is_safe_root(root)) co_return Errc::bad_request;
   if (names_dotfile(request.path) || is_hidden(request.path)) {
-    co_return co_await http::respond(exchange, 404, "Not Found\n");
+    co_return co_await http::respond_error(exchange, 404, "Not Found\n");
   }
   const Result<Found> found = find(exchange, root);
   const bool is_folder = !found && found.error().os_error == EISDIR;

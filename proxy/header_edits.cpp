@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/bytes.hpp"
+
 namespace portero::proxy {
 namespace {
 
@@ -19,6 +21,9 @@ HeaderEdits::HeaderEdits(const conf::HeaderEdit& edit)
     : set_(compile(edit.set)), add_(compile(edit.add)) {
   for (const std::string& name : edit.remove) {
     remove_.push_back({name, http::identify_field(name)});
+  }
+  for (const conf::Replacement& change : edit.replace) {
+    replace_.push_back({change.name, Regexp(change.from), Template(change.to)});
   }
 }
 
@@ -41,6 +46,18 @@ void HeaderEdits::apply(http::HeaderList& fields, http::Exchange& exchange) cons
   }
   for (const Value& entry : add_) {
     fields.add(entry.name, entry.value.expand(exchange, Place::field), entry.id);
+  }
+  if (!replace_.empty()) replace_in(fields, exchange);
+}
+
+void HeaderEdits::replace_in(http::HeaderList& fields, http::Exchange& exchange) const {
+  for (const Change& change : replace_) {
+    const std::string_view to = change.to.expand(exchange, Place::field);
+    for (std::size_t i = 0; i < fields.size(); ++i) {
+      const http::Field& field = fields.all()[i];
+      if (!iequals(field.name, change.name)) continue;
+      fields.set_value(i, exchange.arena.copy(change.from.replace_all(field.value, to)));
+    }
   }
 }
 

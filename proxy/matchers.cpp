@@ -78,20 +78,23 @@ bool Pattern::matches(std::string_view subject) const noexcept {
   return true;
 }
 
-Matcher::Matcher(const conf::Match& match)
+Matcher::Matcher(const conf::Match& match, std::string_view root)
     : paths_(compile_paths(match.path)),
       methods_(match.method),
       protocols_(match.protocol),
       headers_(compile(match.header)),
       queries_(compile(match.query)),
       cookies_(compile(match.cookie)),
-      client_ip_texts_(match.client_ip) {
+      client_ip_texts_(match.client_ip),
+      file_texts_(match.file) {
   for (const std::string& host : match.host) hosts_.emplace_back(to_lower(host));
   for (const std::string& text : match.client_ip) {
     const std::optional<IpNetwork> network = IpNetwork::parse(text);
     if (network) client_ips_.push_back(*network);
   }
-  if (match.not_) not_ = std::make_unique<const Matcher>(*match.not_);
+  for (const std::string& pattern : match.path_regexp) path_regexps_.emplace_back(pattern);
+  if (!match.file.empty()) files_.emplace(root, match.file);
+  if (match.not_) not_ = std::make_unique<const Matcher>(*match.not_, root);
 }
 
 Matcher::~Matcher() = default;
@@ -103,12 +106,13 @@ std::vector<Matcher::Named> Matcher::compile(
   return out;
 }
 
-bool Matcher::matches(const http::Request& request) const {
-  return first_failure(request).part == Part::none;
+bool Matcher::matches(http::Exchange& exchange) const {
+  return first_failure(exchange).part == Part::none;
 }
 
 // The cheap and telling parts come first.
-Matcher::Failure Matcher::first_failure(const http::Request& request) const {
+Matcher::Failure Matcher::first_failure(http::Exchange& exchange) const {
+  const http::Request& request = exchange.request;
   if (!paths_.empty() && !any_matches(paths_, request.path)) return {Part::path};
   if (!methods_.empty() &&
       std::find(methods_.begin(), methods_.end(), request.method_text) == methods_.end()) {
@@ -119,7 +123,9 @@ Matcher::Failure Matcher::first_failure(const http::Request& request) const {
   if (!client_ip_holds(request)) return {Part::client_ip};
   const Failure named = named_failure(request);
   if (named.part != Part::none) return named;
-  if (not_ && not_->matches(request)) return {Part::not_};
+  if (!path_regexp_holds(exchange)) return {Part::path_regexp};
+  if (files_ && files_->find(exchange).target == nullptr) return {Part::file};
+  if (not_ && not_->matches(exchange)) return {Part::not_};
   return {};
 }
 
@@ -142,6 +148,19 @@ Matcher::Failure Matcher::named_failure(const http::Request& request) const {
   return {};
 }
 
+bool Matcher::path_regexp_holds(http::Exchange& exchange) const {
+  if (path_regexps_.empty()) return true;
+  Regexp::Groups groups;
+  for (const Regexp& regexp : path_regexps_) {
+    if (!regexp.search(exchange.request.path, groups)) continue;
+    auto* const kept = exchange.arena.allocate_array<std::string_view>(groups.size());
+    std::uninitialized_copy(groups.begin(), groups.end(), kept);
+    exchange.request.groups = {kept, groups.size()};
+    return true;
+  }
+  return false;
+}
+
 bool Matcher::protocol_holds(const http::Request& request) const noexcept {
   if (protocols_.empty()) return true;
   return std::any_of(protocols_.begin(), protocols_.end(), [&](const std::string& protocol) {
@@ -156,8 +175,8 @@ bool Matcher::client_ip_holds(const http::Request& request) const noexcept {
                      [&](const IpNetwork& network) { return network.contains(request.client_ip); });
 }
 
-std::string Matcher::explain(const http::Request& request) const {
-  const Failure failure = first_failure(request);
+std::string Matcher::explain(http::Exchange& exchange) const {
+  const Failure failure = first_failure(exchange);
   if (failure.part == Part::none) return {};
   return wanted(failure) + " ✗";
 }
@@ -169,6 +188,12 @@ std::string Matcher::wanted(const Failure& failure) const {
   };
   switch (failure.part) {
     case Part::path: return "path " + joined(paths_);
+    case Part::path_regexp: {
+      std::vector<std::string> patterns;
+      for (const Regexp& regexp : path_regexps_) patterns.push_back(regexp.pattern());
+      return "path_regexp " + joined(patterns);
+    }
+    case Part::file: return "file " + joined(file_texts_);
     case Part::method: return "method " + joined(methods_);
     case Part::host: return "host " + joined(hosts_);
     case Part::protocol: return "protocol " + joined(protocols_);
@@ -189,6 +214,7 @@ std::string Matcher::describe() const {
     if (present) out += (out.empty() ? "" : ", ") + wanted(part);
   };
   add(!paths_.empty(), {Part::path});
+  add(!path_regexps_.empty(), {Part::path_regexp});
   add(!methods_.empty(), {Part::method});
   add(!hosts_.empty(), {Part::host});
   add(!protocols_.empty(), {Part::protocol});
@@ -196,6 +222,7 @@ std::string Matcher::describe() const {
   for (const Named& named : headers_) add(true, {Part::header, &named});
   for (const Named& named : queries_) add(true, {Part::query, &named});
   for (const Named& named : cookies_) add(true, {Part::cookie, &named});
+  add(files_.has_value(), {Part::file});
   add(not_ != nullptr, {Part::not_});
   return out;
 }

@@ -3,14 +3,17 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/ip_address.hpp"
+#include "base/regexp.hpp"
 #include "conf/config.hpp"
-#include "http/message.hpp"
+#include "http/exchange.hpp"
+#include "proxy/file_lookup.hpp"
 
 namespace portero::proxy {
 
@@ -31,20 +34,23 @@ class Pattern {
 
 class Matcher {
  public:
-  explicit Matcher(const conf::Match& match);
+  // `root`: of `file`; may hold placeholders.
+  explicit Matcher(const conf::Match& match, std::string_view root = {});
   Matcher(Matcher&&) noexcept = default;
   Matcher& operator=(Matcher&&) noexcept = default;
   ~Matcher();
 
-  // Tests request.path decoded, and request.client_ip as trusted proxies gave it.
-  bool matches(const http::Request& request) const;
+  // Tests request.path decoded, and request.client_ip as trusted proxies gave it. Sets
+  // request.groups when `path_regexp` matches.
+  bool matches(http::Exchange& exchange) const;
   // Why it does not match, for people: "path /api/* ✗"; "" when it does.
-  std::string explain(const http::Request& request) const;
+  std::string explain(http::Exchange& exchange) const;
 
  private:
   enum class Part : unsigned char {
     none,  // everything holds
     path,
+    path_regexp,
     method,
     host,
     protocol,
@@ -52,6 +58,7 @@ class Matcher {
     query,
     cookie,
     client_ip,
+    file,
     not_,
   };
   // A named value and what it may be; an empty pattern asks only that it is there.
@@ -66,7 +73,8 @@ class Matcher {
 
   static std::vector<Named> compile(
       const std::vector<std::pair<std::string, std::vector<std::string>>>& entries);
-  Failure first_failure(const http::Request& request) const;
+  Failure first_failure(http::Exchange& exchange) const;
+  bool path_regexp_holds(http::Exchange& exchange) const;
   Failure named_failure(const http::Request& request) const;
   bool protocol_holds(const http::Request& request) const noexcept;
   bool client_ip_holds(const http::Request& request) const noexcept;
@@ -82,6 +90,9 @@ class Matcher {
   std::vector<Named> cookies_;
   std::vector<std::string> client_ip_texts_;
   std::vector<IpNetwork> client_ips_;
+  std::vector<Regexp> path_regexps_;
+  std::vector<std::string> file_texts_;
+  std::optional<FileLookup> files_;
   std::unique_ptr<const Matcher> not_;
 };
 

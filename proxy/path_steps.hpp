@@ -1,10 +1,11 @@
-// `strip_prefix` and `rewrite`: changing the path that inner routes and the handler see.
-// Both keep request.target, path, raw_path and query telling the same story, whatever was encoded.
-// Thread: immutable; any. Owner: the route.
+// `strip_prefix`, `rewrite` and `try_files`: changing the path that inner routes and the handler
+// see. Both keep request.target, path, raw_path and query telling the same story, whatever was
+// encoded. Thread: immutable; any. Owner: the route.
 #pragma once
 
 #include <string>
 
+#include "proxy/file_lookup.hpp"
 #include "proxy/placeholder.hpp"
 #include "proxy/route.hpp"
 
@@ -14,7 +15,7 @@ namespace portero::proxy {
 class StripPrefix final : public RequestStep {
  public:
   explicit StripPrefix(std::string_view prefix);
-  Result<> apply(http::Exchange& exchange) const override;
+  int apply(http::Exchange& exchange) const override;
 
  private:
   std::string prefix_;  // without a slash at its end
@@ -24,10 +25,21 @@ class StripPrefix final : public RequestStep {
 class Rewrite final : public RequestStep {
  public:
   explicit Rewrite(std::string_view text) : text_(text) {}
-  Result<> apply(http::Exchange& exchange) const override;
+  int apply(http::Exchange& exchange) const override;
 
  private:
   Template text_;
+};
+
+// Sets the path to the first file that is there; leaves it alone when none is.
+class TryFiles final : public RequestStep {
+ public:
+  TryFiles(std::string_view root, const std::vector<std::string>& candidates)
+      : lookup_(root, candidates) {}
+  int apply(http::Exchange& exchange) const override;
+
+ private:
+  FileLookup lookup_;
 };
 
 }  // namespace portero::proxy

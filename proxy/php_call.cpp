@@ -283,7 +283,7 @@ Task<Result<>> answer_php_failure(http::Exchange& exchange, Error error, const U
   if (detail.empty()) detail = "it does not speak FastCGI: is it PHP-FPM that listens there?";
   const std::string_view text = exchange.arena.concat("PHP at ", pool.settings().text,
                                                       " sent no valid answer: ", detail, "\n");
-  co_return co_await http::respond(exchange, failure_status(error.code), text);
+  co_return co_await http::respond_error(exchange, failure_status(error.code), text);
 }
 
 }  // namespace portero::proxy

@@ -13,8 +13,8 @@ constexpr int retries_max = 2;
 constexpr std::size_t roots_max = 64;  // of a root with placeholders, before they are forgotten
 
 Task<Result<>> answer_too_large(http::Exchange& exchange) {
-  co_return co_await http::respond(exchange, 413,
-                                   "The body of the request is larger than is accepted here.\n");
+  co_return co_await http::respond_error(
+      exchange, 413, "The body of the request is larger than is accepted here.\n");
 }
 
 }  // namespace
@@ -37,7 +37,7 @@ PhpHandler::PhpHandler(const conf::Route& route, PhpSettings settings, PoolRef p
 Task<Result<>> PhpHandler::handle(http::Exchange& exchange) {
   const http::Request& request = exchange.request;
   if (request.method == http::Method::connect) {
-    co_return co_await http::respond(exchange, 405, "PHP does not speak WebSocket.\n");
+    co_return co_await http::respond_error(exchange, 405, "PHP does not speak WebSocket.\n");
   }
   const Result<DocumentRoot*> root = find_root(exchange);
   if (!root) co_return root.error();
@@ -50,11 +50,11 @@ Task<Result<>> PhpHandler::handle(http::Exchange& exchange) {
     case PhpTarget::Kind::status: {
       const std::string_view reason = http::reason_phrase(target.status);
       const std::string_view text = exchange.arena.concat(reason, "\n");
-      co_return co_await http::respond(exchange, target.status, text);
+      co_return co_await http::respond_error(exchange, target.status, text);
     }
     case PhpTarget::Kind::missing: break;
   }
-  co_return co_await http::respond(exchange, 404, "Not Found\n");
+  co_return co_await http::respond_error(exchange, 404, "Not Found\n");
 }
 
 // The folder as it is now; nullptr when PHP alone has one.

@@ -7,7 +7,6 @@
 
 #include "base/bytes.hpp"
 #include "http/chars.hpp"
-#include "net/crypto.hpp"
 #include "proxy/request_values.hpp"
 
 namespace portero::proxy {
@@ -105,16 +104,6 @@ void append_value(ValueKind kind, std::string_view value, Place place, ArenaText
   }
 }
 
-// Spreads a counter over 64 bits, so that ids of one thread do not tell each other's.
-// Source: the finaliser of SplitMix64 (Steele, Lea, Flood 2014).
-std::uint64_t mix(std::uint64_t x) noexcept {
-  x ^= x >> 30;
-  x *= 0xbf58476d1ce4e5b9U;
-  x ^= x >> 27;
-  x *= 0x94d049bb133111ebU;
-  return x ^ (x >> 31);
-}
-
 }  // namespace
 
 Template::Template(std::string_view text) {
@@ -165,6 +154,7 @@ std::string_view Template::expand(http::Exchange& exchange, Place place) const {
 
 std::string_view Template::value(const Piece& piece, http::Exchange& exchange) {
   const http::Request& request = exchange.request;
+  const http::ClientCertificate* certificate = exchange.connection.client_certificate.get();
   switch (piece.kind) {
     case ValueKind::literal: return piece.text;
     case ValueKind::path: return request.path;
@@ -187,20 +177,20 @@ std::string_view Template::value(const Piece& piece, http::Exchange& exchange) {
     }
     case ValueKind::cookie_value:
       return cookie_value(request.headers, piece.text).value_or(std::string_view());
+    case ValueKind::regexp_group: {
+      const std::optional<std::uint64_t> group = parse_decimal(piece.text);
+      return group && *group < request.groups.size() ? request.groups[*group] : std::string_view();
+    }
+    case ValueKind::user: return request.user;
+    case ValueKind::error_status: return exchange.arena.copy(std::to_string(exchange.error_status));
+    case ValueKind::error_reason: return exchange.error_reason;
+    case ValueKind::client_cert_subject:
+      return certificate != nullptr ? std::string_view(certificate->subject) : std::string_view();
+    case ValueKind::client_cert_fingerprint:
+      return certificate != nullptr ? std::string_view(certificate->fingerprint)
+                                    : std::string_view();
   }
   return {};
-}
-
-std::string_view request_id(http::Exchange& exchange) {
-  static thread_local std::uint64_t next = net::random_u64();
-  while (exchange.request_id == 0) exchange.request_id = mix(next += 0x9e3779b97f4a7c15U);
-  constexpr std::string_view digits = "0123456789abcdef";
-  constexpr int digit_count = 16;
-  char* const out = exchange.arena.allocate_array<char>(digit_count);
-  for (int i = 0; i < digit_count; ++i) {
-    out[i] = digits[(exchange.request_id >> (60 - 4 * i)) & 15];
-  }
-  return {out, digit_count};
 }
 
 std::string_view encode_path(std::string_view path, Arena& arena) {

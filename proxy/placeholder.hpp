@@ -46,9 +46,6 @@ class Template {
   std::vector<Piece> pieces_;
 };
 
-// 16 hex digits, the same for the whole of an exchange.
-std::string_view request_id(http::Exchange& exchange);
-
 // Encodes a decoded path so that it means the same again; in `arena`.
 std::string_view encode_path(std::string_view path, Arena& arena);
 

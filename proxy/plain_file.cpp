@@ -17,7 +17,7 @@ Task<Result<>> serve_plain_file(http::Exchange& exchange, FileCache& cache,
               log::kv("text", leads_out ? "a symlink that leads out of root is followed if it "
                                           "belongs to root or to root's owner (chown -h)"
                                         : "the file is there, but cannot be opened"));
-    co_return co_await http::respond(exchange, 404, "Not Found\n");
+    co_return co_await http::respond_error(exchange, 404, "Not Found\n");
   }
   cache.load(**file);
   http::Response response(exchange.arena);
@@ -35,7 +35,7 @@ Task<Result<>> serve_named_file(http::Exchange& exchange, http::Response& respon
         log::kv("path", exchange.request.path),
         log::kv("text", named.root.empty() ? "PHP named a file, but `sendfile_root` is not given"
                                            : "PHP named a file that is not below sendfile_root"));
-    co_return co_await http::respond(exchange, 404, "Not Found\n");
+    co_return co_await http::respond_error(exchange, 404, "Not Found\n");
   }
   const http::Method method = exchange.request.method;
   const bool is_read = method == http::Method::get || method == http::Method::head;

@@ -28,7 +28,7 @@ ReverseProxy::ReverseProxy(ProxySettings settings, Balance policy, std::vector<P
 Task<Result<>> ReverseProxy::handle(http::Exchange& exchange) {
   const http::Request& request = exchange.request;
   if (request.method == http::Method::connect && !request.is_websocket_upgrade()) {
-    co_return co_await http::respond(exchange, 405, "CONNECT is not served here.\n");
+    co_return co_await http::respond_error(exchange, 405, "CONNECT is not served here.\n");
   }
   for (int attempt = 0;; ++attempt) {
     const bool is_retry = attempt != 0;

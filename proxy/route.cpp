@@ -3,6 +3,7 @@
 #include "proxy/encode.hpp"
 #include "proxy/header_edits.hpp"
 #include "proxy/path_steps.hpp"
+#include "proxy/rate_gate.hpp"
 
 namespace portero::proxy {
 namespace {
@@ -53,19 +54,28 @@ Explained<Route> build_route(const conf::Route& settings, HandlerFactory& factor
   route.where = settings.where;
   route.name = route_name(settings);
   route.log = !settings.log_off;
-  if (settings.match) route.matcher.emplace(*settings.match);
+  if (settings.match) route.matcher.emplace(*settings.match, settings.root);
   if (!settings.strip_prefix.empty()) {
     route.request_steps.push_back(std::make_unique<StripPrefix>(settings.strip_prefix));
   }
   if (!settings.rewrite.empty()) {
     route.request_steps.push_back(std::make_unique<Rewrite>(settings.rewrite));
   }
+  if (!settings.try_files.empty()) {
+    route.request_steps.push_back(std::make_unique<TryFiles>(settings.root, settings.try_files));
+  }
   if (!settings.headers.empty()) {
     route.add_response_step(std::make_unique<ResponseHeaders>(settings.headers));
+  }
+  if (!settings.requests.empty()) {
+    route.add_response_step(std::make_unique<RateFields>(settings.requests));
   }
   if (settings.encode && !settings.encode->with.empty()) {
     route.add_response_step(std::make_unique<Encode>(*settings.encode));
   }
+  Explained<Guards> guards = factory.make_guards(settings);
+  if (!guards) return place_text(settings.where) + guards.error();
+  route.guards = std::move(*guards);
   if (settings.body_bytes_max) route.body_bytes_max = *settings.body_bytes_max;
   for (const conf::Route& inner : settings.routes) {
     Explained<Route> built = build_route(inner, factory);
@@ -93,6 +103,13 @@ Explained<std::unique_ptr<Site>> build_site(const conf::Site& settings, std::siz
   for (const conf::SiteName& name : settings.names) {
     site->name += (site->name.empty() ? "" : ", ") + name.text;
   }
+  conf::Route around;
+  around.where = settings.where;
+  around.requests = settings.requests;
+  around.errors = settings.errors;
+  Explained<Guards> guards = factory.make_guards(around);
+  if (!guards) return guards.error();
+  site->guards = std::move(*guards);
   site->hub_access = AccessList(settings.hub_allow, settings.hub_deny);
   site->trusted_proxies = TrustedProxies(settings.trusted_proxies);
   const conf::Timeouts& timeouts = settings.timeouts;

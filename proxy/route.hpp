@@ -15,6 +15,7 @@
 #include "http/handler.hpp"
 #include "proxy/access.hpp"
 #include "proxy/forwarded.hpp"
+#include "proxy/gate.hpp"
 #include "proxy/matchers.hpp"
 
 namespace portero::proxy {
@@ -23,8 +24,8 @@ namespace portero::proxy {
 class RequestStep {
  public:
   virtual ~RequestStep() = default;
-  // Errors: bad_request; the client gets that status.
-  virtual Result<> apply(http::Exchange& exchange) const = 0;
+  // Returns 0, or the status that the client gets instead of an answer of the route's.
+  virtual int apply(http::Exchange& exchange) const = 0;
 };
 
 struct Route {
@@ -37,6 +38,7 @@ struct Route {
   std::unique_ptr<http::Handler> handler;                 // nullptr: `routes` decide
   std::vector<Route> routes;
   AccessList access;
+  Guards guards;
   std::optional<MaintenanceFlag> maintenance;
   std::vector<Route> maintenance_answer;  // one, or none
   bool log = true;
@@ -60,6 +62,7 @@ struct Site {
   std::unique_ptr<const HubFilter> hub_filter;  // both or none
   std::unique_ptr<http::Handler> hub;
   AccessList hub_access;
+  Guards guards;  // of the hub, and of what no route takes
   std::vector<Route> routes;
 };
 
@@ -69,6 +72,8 @@ class HandlerFactory {
   virtual ~HandlerFactory() = default;
   // The terminal of a route without inner routes. Errors: a sentence for people.
   virtual Explained<std::unique_ptr<http::Handler>> make_handler(const conf::Route& route) = 0;
+  // What stands before it. Errors: as make_handler.
+  virtual Explained<Guards> make_guards(const conf::Route& route) = 0;
 };
 
 // Compiles a route and those inside it. Errors: what the factory says, with file and line.

@@ -26,29 +26,32 @@ std::string route_text(const Route& route) {
 // Walks the routes of one level. A route that matches is taken for good: when none of its inner
 // routes matches, the request has no route.
 Outcome walk(const std::vector<Route>& routes, http::Exchange& exchange, std::string* story,
-             const Route*& taken) {
+             Decision& decision) {
   for (const Route& route : routes) {
-    if (route.matcher && !route.matcher->matches(exchange.request)) {
+    if (route.matcher && !route.matcher->matches(exchange)) {
       if (story != nullptr) {
-        tell(story, route_text(route), ": ", route.matcher->explain(exchange.request));
+        tell(story, route_text(route), ": ", route.matcher->explain(exchange));
       }
       continue;
     }
     if (story != nullptr) tell(story, route_text(route), ": ✓");
+    decision.route = &route;
     if (!route.access.admits(exchange.request.client_ip)) {
       tell(story, "not allowed for this address: 403");
       return Outcome::forbidden;
     }
     if (route.maintenance && route.maintenance->is_up_for(exchange.request.client_ip)) {
-      taken = route.maintenance_answer.data();
-      if (story != nullptr) tell(story, taken->name);
+      decision.route = route.maintenance_answer.data();
+      if (story != nullptr) tell(story, decision.route->name);
       return Outcome::route;
     }
     for (const auto& step : route.request_steps) {
-      if (!step->apply(exchange)) return Outcome::bad_request;
+      decision.status = step->apply(exchange);
+      if (decision.status == 0) continue;
+      if (story != nullptr) tell(story, "refused: ", std::to_string(decision.status));
+      return Outcome::refused;
     }
-    if (route.handler == nullptr) return walk(route.routes, exchange, story, taken);
-    taken = &route;
+    if (route.handler == nullptr) return walk(route.routes, exchange, story, decision);
     return Outcome::route;
   }
   return Outcome::no_route;
@@ -65,6 +68,11 @@ http::Handler* Decision::handler() const noexcept {
   if (outcome == Outcome::route) return route->handler.get();
   if (outcome == Outcome::hub) return site->hub.get();
   return nullptr;
+}
+
+const Gates* Decision::gates() const noexcept {
+  if (outcome == Outcome::forbidden || site == nullptr) return nullptr;
+  return route != nullptr ? &route->guards.gates : &site->guards.gates;
 }
 
 Router::Hosts& Router::hosts_of(Port port) {
@@ -132,6 +140,7 @@ Decision Router::decide(http::Exchange& exchange, std::string* story) const {
     return decision;
   }
   decision.site = place->site;
+  exchange.error_pages = place->site->guards.error_pages.get();
   tell(story, "site ", place->site->name);
   exchange.timeouts = place->site->timeouts;
   identify_client(exchange, place->site->trusted_proxies);
@@ -142,8 +151,9 @@ Decision Router::decide(http::Exchange& exchange, std::string* story) const {
     decision.outcome = admitted ? Outcome::hub : Outcome::forbidden;
     return decision;
   }
-  decision.outcome = walk(place->site->routes, exchange, story, decision.route);
+  decision.outcome = walk(place->site->routes, exchange, story, decision);
   if (decision.route != nullptr) {
+    exchange.error_pages = decision.route->guards.error_pages.get();
     exchange.response_steps = decision.route->response_steps;
     exchange.body_bytes_max = decision.route->body_bytes_max;
   }
@@ -169,17 +179,21 @@ Task<Result<>> answer_unrouted(http::Exchange& exchange, const Decision& decisio
       const std::string_view text = arena.concat(
           "No site for \"", request.host,
           "\" is served here. Check the name, or add it under `sites` in the site file.\n");
-      co_return co_await http::respond(exchange, exchange.connection.tls ? 421 : 404, text);
+      co_return co_await http::respond_error(exchange, exchange.connection.tls ? 421 : 404, text);
     }
     case Outcome::no_route:
-      co_return co_await http::respond(exchange, 404, "Not found: no route takes this path.\n");
+      co_return co_await http::respond_error(exchange, 404,
+                                             "Not found: no route takes this path.\n");
     case Outcome::forbidden:
-      co_return co_await http::respond(exchange, 403, "Forbidden: not from this address.\n");
-    case Outcome::bad_request:
+      co_return co_await http::respond_error(exchange, 403, "Forbidden: not from this address.\n");
+    case Outcome::refused: {
+      const std::string_view reason = http::reason_phrase(decision.status);
+      co_return co_await http::respond_error(exchange, decision.status, reason);
+    }
     case Outcome::route:
     case Outcome::hub: break;
   }
-  co_return co_await http::respond(exchange, 400, "Bad request.\n");
+  co_return co_await http::respond_error(exchange, 400, "Bad request.\n");
 }
 
 }  // namespace portero::proxy

@@ -22,16 +22,19 @@ enum class Outcome : std::uint8_t {
   to_https,      // plain HTTP of a TLS site
   unknown_host,  // no site for that name on that port
   no_route,      // a site, but none of its routes
-  bad_request,   // a rewrite made a path that is none
+  refused,       // a step of the route's did: with `status`
   forbidden,     // by `allow` or `deny`
 };
 
 struct Decision {
   Outcome outcome = Outcome::unknown_host;
   const Site* site = nullptr;
-  const Route* route = nullptr;
+  const Route* route = nullptr;  // the last that was taken, also when none inside it was
+  int status = 0;                // of refused
   std::uint16_t https_port = 0;  // of to_https
 
+  // What must be passed before, whoever answers.
+  const Gates* gates() const noexcept;
   // Who answers; nullptr when answer_unrouted() does.
   http::Handler* handler() const noexcept;
 };
@@ -86,7 +89,7 @@ class Router {
 };
 
 // Answers a decision that has no handler: 421 or 404 for an unknown host, 404 for no route, 308 to
-// https, 400. Errors: those of writing.
+// https, 403, the status of what refused. Errors: those of writing.
 Task<Result<>> answer_unrouted(http::Exchange& exchange, const Decision& decision);
 
 }  // namespace portero::proxy

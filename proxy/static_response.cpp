@@ -19,7 +19,11 @@ StaticResponse::StaticResponse(const conf::Respond& settings)
 
 Task<Result<>> StaticResponse::handle(http::Exchange& exchange) {
   http::Response response(exchange.arena);
-  response.status = status_;
+  co_return co_await answer(exchange, response);
+}
+
+Task<Result<>> StaticResponse::answer(http::Exchange& exchange, http::Response& response) const {
+  if (status_ != 0) response.status = status_;
   for (const auto& [name, value] : headers_) {
     response.headers.add(name, value.expand(exchange, Place::field));
   }

@@ -16,6 +16,8 @@ class StaticResponse final : public http::Handler {
  public:
   explicit StaticResponse(const conf::Respond& settings);
   Task<Result<>> handle(http::Exchange& exchange) override;
+  // Answers with `response` and what is configured; a status of 0 leaves that of `response`.
+  Task<Result<>> answer(http::Exchange& exchange, http::Response& response) const;
 
  private:
   int status_;

@@ -1,6 +1,7 @@
 #include "cli.hpp"
 
 #include <sys/stat.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -8,6 +9,7 @@
 #include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <iostream>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -27,6 +29,7 @@
 #include "conf/load.hpp"
 #include "conf/schema.hpp"
 #include "explain.hpp"
+#include "proxy/password_hash.hpp"
 #include "server.hpp"
 #include "status.hpp"
 #include "trust.hpp"
@@ -48,6 +51,8 @@ struct Options {
   std::string name;
   std::string caddy;
   std::string certbot;
+  std::string algorithm = "bcrypt";
+  std::string password;
   bool json = false;
   bool revoke = false;
   bool new_keys = false;
@@ -210,6 +215,41 @@ int keys(const Options& options) {
   return exit_done;
 }
 
+// Without echo on a terminal, twice; one line of anything else.
+std::string ask_password() {
+  if (::isatty(STDIN_FILENO) == 0) {
+    std::string line;
+    std::getline(std::cin, line);
+    return line;
+  }
+  const auto ask = [](const char* prompt) {
+    fmt::print(stderr, "{}", prompt);
+    termios shown{};
+    ::tcgetattr(STDIN_FILENO, &shown);
+    termios hidden = shown;
+    hidden.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+    ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+    std::string typed;
+    std::getline(std::cin, typed);
+    ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
+    fmt::print(stderr, "\n");
+    return typed;
+  };
+  std::string first = ask("Password: ");
+  if (first != ask("Once more: ")) throw std::runtime_error("the two passwords differ");
+  return first;
+}
+
+int hash_password(const Options& options) {
+  const auto scheme = options.algorithm == "argon2id" ? proxy::PasswordScheme::argon2id
+                                                      : proxy::PasswordScheme::bcrypt;
+  const std::string password = options.password.empty() ? ask_password() : options.password;
+  const proxy::PasswordHash hash = proxy::hash_password(password, scheme);
+  if (!hash.error.empty()) throw std::runtime_error(hash.error);
+  fmt::print("{}\n", hash.text);
+  return exit_done;
+}
+
 int trust(const Options& options) {
   const auto config = load_or_explain(options.config_path);
   if (!config) return exit_failed;
@@ -261,6 +301,13 @@ int run_command_line(int argc, char** argv) {
   keys_command->add_option("--host", options.host,
                            "public name of the hub, for VITE_REVERB_HOST, _PORT and _SCHEME");
   keys_command->add_flag("--replace", options.replace, "overwrite keys that the file has already");
+  CLI::App* hash_command =
+      add("hash-password", "make the hash of a password for `basic_auth`", hash_password);
+  hash_command->add_option("--algorithm", options.algorithm, "bcrypt or argon2id")
+      ->check(CLI::IsMember({"bcrypt", "argon2id"}))
+      ->capture_default_str();
+  hash_command->add_option("--password", options.password,
+                           "the password; without it, it is asked for or read from the input");
   add("schema", "print the JSON Schema of the site file", [](const Options&) {
     fmt::print("{}\n", conf::json_schema());
     return exit_done;

@@ -49,6 +49,7 @@ class ExplainParts final : public SiteParts, private proxy::HandlerFactory {
   Explained<std::unique_ptr<http::Handler>> make_handler(const conf::Route&) override {
     return std::make_unique<NoHandler>();
   }
+  Explained<proxy::Guards> make_guards(const conf::Route&) override { return proxy::Guards(); }
 };
 
 struct ParsedUrl {

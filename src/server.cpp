@@ -90,6 +90,7 @@ class Server {
 
   SharedConfig load();
   void start_workers(const conf::Config& config);
+  void end_workers();
   std::shared_ptr<const Generation> prepare(SharedConfig config);
   void adopt(std::shared_ptr<const Generation> next);
   void call_workers(const Worker::Call& call);
@@ -110,6 +111,7 @@ class Server {
   std::map<UpstreamName, std::chrono::steady_clock::time_point> looked_up_;
   Control control_;
   std::unique_ptr<hub::Hub> hub_;
+  SharedParts shared_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::atomic<std::size_t> workers_running_{0};
   std::unique_ptr<CertificateKeeper> certificates_;
@@ -138,7 +140,7 @@ int Server::run() {
   } catch (...) {
     certificates_.reset();
     call_workers([](Worker& worker) { worker.begin_drain(Milliseconds(0)); });
-    workers_.clear();
+    end_workers();
     throw;
   }
   control_.on_hang_up([this] { reload(); });
@@ -150,7 +152,7 @@ int Server::run() {
   control_.run();
   certificates_.reset();  // it posts to workers and control
   name_lookup_.stop();
-  workers_.clear();
+  end_workers();
   flush_access_logs();
   log::info("server.stopped");
   return 0;
@@ -174,12 +176,19 @@ void Server::start_workers(const conf::Config& config) {
   hub_ = std::make_unique<hub::Hub>(count);
   for (std::size_t i = 0; i < count; ++i) {
     workers_.push_back(std::make_unique<Worker>(
-        i, *hub_, [this](const std::string& asked, const IpAddress& client) {
+        i, *hub_, shared_, [this](const std::string& asked, const IpAddress& client) {
           certificates_->ask(asked, client);
         }));
     workers_.back()->set_ticket_keys(ticket_keys_);
   }
   for (const std::unique_ptr<Worker>& worker : workers_) worker->start();
+}
+
+// The password thread may still be handing an answer to a worker that waits for nothing else.
+void Server::end_workers() {
+  for (const std::unique_ptr<Worker>& worker : workers_) worker->join();
+  shared_.passwords.stop();
+  workers_.clear();
 }
 
 // Everything that can fail happens here, before anybody has seen the new configuration.

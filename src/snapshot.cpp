@@ -7,8 +7,12 @@
 #include "hub/http_api.hpp"
 #include "hub/hub_traffic.hpp"
 #include "hub/ws_upgrade.hpp"
+#include "proxy/basic_auth.hpp"
+#include "proxy/error_pages.hpp"
 #include "proxy/files_handler.hpp"
+#include "proxy/forward_auth.hpp"
 #include "proxy/php_handler.hpp"
+#include "proxy/rate_gate.hpp"
 #include "proxy/redirect.hpp"
 #include "proxy/reverse_proxy.hpp"
 #include "proxy/static_response.hpp"
@@ -69,6 +73,40 @@ class WorkerParts final : public SiteParts, private proxy::HandlerFactory {
     }
     if (route.files) return proxy::make_files_handler(route, worker_.files);
     return proxy::make_reverse_proxy(route, worker_.pools);
+  }
+
+  Explained<proxy::Guards> make_guards(const conf::Route& route) override {
+    proxy::Guards guards;
+    if (!route.requests.empty()) {
+      guards.gates.push_back(std::make_unique<proxy::RateGate>(route.requests, worker_.rates));
+    }
+    if (route.basic_auth) {
+      guards.gates.push_back(
+          std::make_unique<proxy::BasicAuthGate>(*route.basic_auth, worker_.passwords));
+    }
+    if (route.forward_auth) {
+      Explained<std::unique_ptr<proxy::Gate>> gate =
+          proxy::make_forward_auth(*route.forward_auth, worker_.pools);
+      if (!gate) return gate.error();
+      guards.gates.push_back(std::move(*gate));
+    }
+    if (route.errors.empty()) return guards;
+    auto pages = std::make_unique<proxy::RouteErrorPages>();
+    for (const conf::ErrorPage& page : route.errors) {
+      Explained<std::unique_ptr<http::Handler>> server = make_page_server(page);
+      if (!server) return server.error();
+      pages->add(page, std::move(*server));
+    }
+    guards.error_pages = std::move(pages);
+    return guards;
+  }
+
+  // nullptr for a page without `proxy`.
+  Explained<std::unique_ptr<http::Handler>> make_page_server(const conf::ErrorPage& page) {
+    if (!page.proxy) return std::unique_ptr<http::Handler>();
+    conf::Route answering;
+    answering.proxy = page.proxy;
+    return proxy::make_reverse_proxy(answering, worker_.pools);
   }
 
   WorkerContext& worker_;
@@ -135,9 +173,8 @@ Task<> Snapshot::refuse_method(http::Exchange& exchange) {
   http::Response response(exchange.arena);
   response.status = 405;
   response.headers.add("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
-  response.headers.add("Content-Type", "text/plain; charset=utf-8");
   const Result<> answered =
-      co_await http::respond(exchange, response, "CONNECT and TRACE are not served here\n");
+      co_await http::respond_error(exchange, response, "CONNECT and TRACE are not served here\n");
   if (!answered) exchange.reset(answered.error().code);
 }
 
@@ -149,26 +186,32 @@ Task<> Snapshot::serve_hub(http::Exchange& exchange) {
 
 Task<> Snapshot::run_handler(http::Exchange& exchange, http::Handler* handler,
                              const proxy::Decision& decision) {
-  const http::Request& request = exchange.request;
-  const bool is_too_large =
-      request.body == http::BodyKind::length && request.content_length > exchange.body_bytes_max;
-  Result<> served = Errc::internal;
-  if (is_too_large) {
-    served = Errc::body_too_large;
-  } else if (handler != nullptr) {
-    served = co_await handler->handle(exchange);
-  } else {
-    served = co_await proxy::answer_unrouted(exchange, decision);
-  }
+  const Result<> served = co_await answer(exchange, handler, decision);
   if (served) co_return;
   const ErrorInfo& info = served.error().info();
   if (exchange.head_sent() || info.http_status == 0) {
     exchange.reset(served.error().code);
     co_return;
   }
-  const std::string_view text = exchange.arena.concat(info.text, "\n");
-  const Result<> answered = co_await http::respond(exchange, info.http_status, text);
+  const Result<> answered = co_await http::respond_error(exchange, info.http_status, info.text);
   if (!answered) exchange.reset(answered.error().code);
+}
+
+Task<Result<>> Snapshot::answer(http::Exchange& exchange, http::Handler* handler,
+                                const proxy::Decision& decision) {
+  if (const proxy::Gates* const gates = decision.gates(); gates != nullptr) {
+    for (const std::unique_ptr<proxy::Gate>& gate : *gates) {
+      const Result<bool> passed = co_await gate->admit(exchange);
+      if (!passed) co_return passed.error();
+      if (!*passed) co_return Result<>();
+    }
+  }
+  const http::Request& request = exchange.request;
+  if (request.body == http::BodyKind::length && request.content_length > exchange.body_bytes_max) {
+    co_return Errc::body_too_large;
+  }
+  if (handler == nullptr) co_return co_await proxy::answer_unrouted(exchange, decision);
+  co_return co_await handler->handle(exchange);
 }
 
 void Snapshot::write_access_line(const http::Exchange& exchange, const proxy::Site& site) const {

@@ -14,7 +14,9 @@
 #include "hub/shard.hpp"
 #include "net/loop.hpp"
 #include "proxy/open_file.hpp"
+#include "proxy/password_check.hpp"
 #include "proxy/pool_set.hpp"
+#include "proxy/rate_table.hpp"
 #include "proxy/router.hpp"
 
 namespace portero {
@@ -25,6 +27,8 @@ struct WorkerContext {
   hub::HubShard& shard;
   proxy::PoolSet pools;
   proxy::FileCache files{};
+  proxy::RateTable& rates;
+  proxy::PasswordDesk& passwords;
 };
 
 class Snapshot {
@@ -44,6 +48,8 @@ class Snapshot {
  private:
   Task<> run_handler(http::Exchange& exchange, http::Handler* handler,
                      const proxy::Decision& decision);
+  Task<Result<>> answer(http::Exchange& exchange, http::Handler* handler,
+                        const proxy::Decision& decision);
   Task<> refuse_method(http::Exchange& exchange);
   void write_access_line(const http::Exchange& exchange, const proxy::Site& site) const;
 

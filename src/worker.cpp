@@ -92,12 +92,13 @@ class Worker::ActiveListener final : private net::AcceptSink {
   net::Listener listener_;
 };
 
-Worker::Worker(std::size_t index, hub::Hub& hub, OnDemandGate::Ask ask)
+Worker::Worker(std::size_t index, hub::Hub& hub, SharedParts& shared, OnDemandGate::Ask ask)
     : index_(index),
       calls_(loop_),
       shard_(hub, index, loop_, loop_.timers()),
+      passwords_(shared.passwords, loop_),
       name_gate_(std::move(ask)),
-      context_{loop_, shard_, proxy::PoolSet(loop_)},
+      context_{loop_, shard_, proxy::PoolSet(loop_), {}, shared.rates, passwords_},
       site_service_(make_site_service(*this)),
       hub_service_(make_hub_service(*this)),
       newcomer_timer_([](void* self) { static_cast<Worker*>(self)->cut_newcomers(); }, this),
@@ -132,6 +133,7 @@ void Worker::on_wake() {
     for (const Call& call : calls) call(*this);
     calls.clear();
   }
+  passwords_.on_mail();
   shard_.on_mail();
 }
 

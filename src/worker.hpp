@@ -41,6 +41,12 @@ struct UpstreamFigures {
   bool resolved = false;
 };
 
+// What all workers use together.
+struct SharedParts {
+  proxy::RateTable rates;
+  proxy::PasswordThread passwords;
+};
+
 // A listening socket of one worker.
 struct BoundListener {
   ListenerSpec spec;
@@ -51,8 +57,8 @@ class Worker {
  public:
   using Call = std::function<void(Worker&)>;
 
-  // `ask`: about a name on demand; settle() follows.
-  Worker(std::size_t index, hub::Hub& hub, OnDemandGate::Ask ask);
+  // `ask`: about a name on demand; settle() follows. `shared` outlives it.
+  Worker(std::size_t index, hub::Hub& hub, SharedParts& shared, OnDemandGate::Ask ask);
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -108,6 +114,7 @@ class Worker {
   net::Loop loop_;
   Mailbox<Call> calls_;
   hub::HubShard shard_;
+  proxy::PasswordDesk passwords_;
   WorkerFigures figures_;
   http::Timeouts timeouts_;
   std::shared_ptr<const Generation> generation_;

@@ -57,6 +57,8 @@ LIBRARIES = [
     ("Boost.Beast", r"boost/beast", r"src/metrics_server"),
     ("CLI11", r"CLI/", r"src/[^/]+$"),
     ("zlib, zstd, brotli", r"(zlib|zstd)\.h|brotli/", r"proxy/encoders"),
+    ("RE2", r"re2/", r"src/base/regexp"),
+    ("libcrypt, libargon2", r"crypt\.h|argon2\.h", r"proxy/password_hash"),
     ("Boost.JSON", r"boost/json", r"(hub|conf|acme)/|src/[^/]+$"),
 ]
 BANNED = re.compile(r"\b(any_io_executor|shared_from_this|throw|steady_timer|awaitable_operators"

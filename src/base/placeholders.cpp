@@ -24,6 +24,15 @@ constexpr std::array known_placeholders = {
     Placeholder{"header.", ValueKind::header_value,
                 "the value of a request header: `{header.User-Agent}`"},
     Placeholder{"cookie.", ValueKind::cookie_value, "the value of a cookie: `{cookie.theme}`"},
+    Placeholder{"re.", ValueKind::regexp_group,
+                "a group of the route's `path_regexp`: `{re.1}` is the first, `{re.0}` the match"},
+    Placeholder{"user", ValueKind::user, "the name that `basic_auth` has verified"},
+    Placeholder{"error.status", ValueKind::error_status, "in `errors`: the status"},
+    Placeholder{"error.reason", ValueKind::error_reason, "in `errors`: what went wrong"},
+    Placeholder{"client_cert.subject", ValueKind::client_cert_subject,
+                "the subject of the client's certificate (`tls.client_auth`), or nothing"},
+    Placeholder{"client_cert.fingerprint", ValueKind::client_cert_fingerprint,
+                "its SHA-256 in hexadecimal digits, or nothing"},
 };
 
 bool is_name_char(char c) noexcept {

@@ -26,6 +26,12 @@ enum class ValueKind : std::uint8_t {
   query_value,
   header_value,
   cookie_value,
+  regexp_group,
+  user,
+  error_status,
+  error_reason,
+  client_cert_subject,
+  client_cert_fingerprint,
 };
 
 struct Placeholder {

@@ -1,8 +1,27 @@
 #include "http/exchange.hpp"
 
+#include "net/crypto.hpp"
+
 namespace portero::http {
+namespace {
+
+// Spreads a counter over 64 bits, so that ids of one thread do not tell each other's.
+// Source: the finaliser of SplitMix64 (Steele, Lea, Flood 2014).
+std::uint64_t mix(std::uint64_t x) noexcept {
+  x ^= x >> 30;
+  x *= 0xbf58476d1ce4e5b9U;
+  x ^= x >> 27;
+  x *= 0x94d049bb133111ebU;
+  return x ^ (x >> 31);
+}
+
+}  // namespace
 
 Task<Result<>> Exchange::send_head(Response& response) {
+  if (error_answer != nullptr) {
+    response.status = error_answer->status;
+    for (const Field& field : error_answer->headers) response.headers.add(field);
+  }
   for (const ResponseStep* step : response_steps) step->apply(*this, response);
   status_sent = response.status;
   return write_head(response);
@@ -43,6 +62,18 @@ Task<Result<>> respond(Exchange& exchange, Response& response, std::string_view 
   if (!head) co_return head;
   const bool head_only = exchange.request.method == Method::head;
   co_return co_await exchange.send_body(head_only ? Bytes() : body, Last::yes);
+}
+
+std::string_view request_id(Exchange& exchange) {
+  static thread_local std::uint64_t next = net::random_u64();
+  while (exchange.request_id == 0) exchange.request_id = mix(next += 0x9e3779b97f4a7c15U);
+  constexpr std::string_view digits = "0123456789abcdef";
+  constexpr int digit_count = 16;
+  char* const out = exchange.arena.allocate_array<char>(digit_count);
+  for (int i = 0; i < digit_count; ++i) {
+    out[i] = digits[(exchange.request_id >> (60 - 4 * i)) & 15];
+  }
+  return {out, digit_count};
 }
 
 }  // namespace portero::http

@@ -20,6 +20,12 @@ namespace portero::http {
 enum class Last : bool { no, yes };
 
 // What is known about the connection under an Exchange; lives as long as the connection.
+// What a client's certificate says, once it is verified as the site demands.
+struct ClientCertificate {
+  std::string subject;      // RFC 2253
+  std::string fingerprint;  // SHA-256, lower-case hexadecimal digits
+};
+
 struct ConnectionInfo {
   IpAddress peer;
   std::uint16_t peer_port = 0;
@@ -28,6 +34,7 @@ struct ConnectionInfo {
   bool tls = false;
   std::string sni;  // lower case; empty without TLS or SNI
   std::uint64_t id = 0;
+  std::shared_ptr<const ClientCertificate> client_certificate = {};  // nullptr: none was shown
 };
 
 // What takes over a connection after 101 (or 200 to an extended CONNECT): a WebSocket of the hub, a
@@ -46,6 +53,16 @@ class ResponseStep {
  public:
   virtual ~ResponseStep() = default;
   virtual void apply(Exchange& exchange, Response& response) const = 0;
+};
+
+// What is answered in place of the plain page, when an answer is an error of this server's own.
+class ErrorPages {
+ public:
+  virtual ~ErrorPages() = default;
+  // Whether there is a page for `response`, which then has been sent; else nothing has. `text`:
+  // what went wrong, in a sentence. Errors: those of writing.
+  virtual Task<Result<bool>> answer(Exchange& exchange, Response& response,
+                                    std::string_view text) const = 0;
 };
 
 // Changes a response's body on its way out (compression). Set by a response step.
@@ -103,6 +120,7 @@ class Exchange {
   bool head_sent() const noexcept { return status_sent != 0; }
 
   std::span<const ResponseStep* const> response_steps;  // set by the route
+  const ErrorPages* error_pages = nullptr;              // set by the route
   std::unique_ptr<BodyFilter> body_filter;              // set by a response step; may be null
   std::uint64_t body_bytes_max = UINT64_MAX;            // of the request; set by the route
   std::unique_ptr<Session> takeover;                    // set by the handler that sends 101 / 200
@@ -114,6 +132,11 @@ class Exchange {
   std::int64_t started_ms = 0;   // monotonic
   std::string_view upstream;     // address of the upstream that answered, if any
   std::uint64_t request_id = 0;  // random; made when first asked for ({request_id})
+  // While a page answers for an error: its status and fields, which the answer gets.
+  const Response* error_answer = nullptr;
+  int error_status = 0;  // while an error is answered: its status and what went wrong
+  std::string_view error_reason;
+  std::string_view rate_limit;  // the RateLimit field of the answer, set by a gate
 
  protected:
   virtual Task<Result<>> write_head(Response& response) = 0;
@@ -123,11 +146,20 @@ class Exchange {
   Task<Result<>> send_filtered(Bytes piece, Last last);
 };
 
+// 16 hex digits, the same for the whole of an exchange; in its arena.
+std::string_view request_id(Exchange& exchange);
+
 // Answers with a complete small response. `body` is text/plain unless `content_type` says else.
 // For HEAD only the head is sent.
 Task<Result<>> respond(Exchange& exchange, int status, std::string_view body,
                        std::string_view content_type = "text/plain; charset=utf-8");
 // The same for a Response that has its headers already.
 Task<Result<>> respond(Exchange& exchange, Response& response, std::string_view body);
+
+// Answers with an error of this server's own: the page of the route's `errors`, or a plain one in
+// the form that the client prefers (HTML, JSON, text). `text`: what went wrong, in a sentence.
+Task<Result<>> respond_error(Exchange& exchange, int status, std::string_view text);
+// The same for a Response that has its status and further fields.
+Task<Result<>> respond_error(Exchange& exchange, Response& response, std::string_view text);
 
 }  // namespace portero::http

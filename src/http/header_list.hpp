@@ -116,6 +116,11 @@ class HeaderList {
   std::optional<std::string_view> value(FieldId id) const noexcept;
   // Whether the comma-separated values of all fields of that name hold `token` (any case).
   bool has_token(FieldId id, std::string_view token) const noexcept;
+  // Gives a field another value, which must outlive the list.
+  void set_value(std::size_t index, std::string_view value) noexcept {
+    fields_[index].value = value;
+    fields_[index].clean = false;
+  }
   void clear() noexcept { size_ = 0; }
 
  private:

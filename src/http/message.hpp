@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "base/ip_address.hpp"
@@ -58,9 +59,11 @@ struct Request {
   HeaderList headers;
   HeaderList trailers;  // filled when the body has been read to its end
   BodyKind body = BodyKind::none;
-  std::uint64_t content_length = 0;  // when body is `length`
-  IpAddress client_ip;               // the peer, or what a trusted proxy says
-  bool trusted_peer = false;         // the peer is one of the site's trusted_proxies
+  std::uint64_t content_length = 0;          // when body is `length`
+  IpAddress client_ip;                       // the peer, or what a trusted proxy says
+  std::span<const std::string_view> groups;  // of the `path_regexp` that the route has matched
+  std::string_view user;                     // verified by basic_auth; "" = nobody
+  bool trusted_peer = false;                 // the peer is one of the site's trusted_proxies
   bool expects_continue = false;
 
   // A request to switch to WebSocket, in either version (GET + Upgrade, or extended CONNECT).

@@ -108,6 +108,22 @@ std::string base64_encode(std::string_view bytes) {
   return out;
 }
 
+std::optional<std::string> base64_decode(std::string_view text) {
+  constexpr std::size_t group = 4;
+  if (text.size() % group != 0) return std::nullopt;
+  const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
+  if (text.substr(0, text.size() - padding).find('=') != std::string_view::npos) {
+    return std::nullopt;
+  }
+  std::string out(text.size() / group * 3, '\0');
+  const int written = ::EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()),
+                                        reinterpret_cast<const unsigned char*>(text.data()),
+                                        static_cast<int>(text.size()));
+  if (written < 0) return std::nullopt;
+  out.resize(out.size() - padding);
+  return out;
+}
+
 void fill_random(std::span<char> out) {
   const int done =
       RAND_bytes(reinterpret_cast<unsigned char*>(out.data()), static_cast<int>(out.size()));

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,6 +22,8 @@ std::string sha1_base64(std::string_view text);
 
 // Standard alphabet with padding. Source: RFC 4648 §4.
 std::string base64_encode(std::string_view bytes);
+// Nothing when the text is none, or its padding is missing.
+std::optional<std::string> base64_decode(std::string_view text);
 
 // Cryptographically strong random bytes.
 void fill_random(std::span<char> out);

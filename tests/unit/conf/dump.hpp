@@ -144,6 +144,7 @@ class Dump {
         line(fmt::format("maintenance: {} {} \"{}\" allow [{}]", down.file, down.respond.status,
                          down.respond.body, fmt::join(down.allow, ", ")));
       }
+      add_guards(route);
       if (route.proxy) add_proxy(*route.proxy);
       if (route.php) add_php(*route.php);
       if (route.files) add_files(*route.files);
@@ -156,6 +157,33 @@ class Dump {
       }
       for (const Route& inner : route.routes) add_route(inner);
     });
+  }
+
+  void add_guards(const Route& route) {
+    if (!route.try_files.empty()) line(fmt::format("try_files: {}", route.try_files));
+    if (route.basic_auth) {
+      line(fmt::format("basic_auth: {} realm \"{}\" cache {}", route.basic_auth->users,
+                       route.basic_auth->realm, show(route.basic_auth->cache)));
+    }
+    if (route.forward_auth) {
+      const ForwardAuth& auth = *route.forward_auth;
+      line(fmt::format("forward_auth: {} {} copy {} timeout {}", auth.to.text, auth.target,
+                       auth.copy, show(auth.timeout)));
+    }
+    for (const RequestRate& rate : route.requests) {
+      line(fmt::format("limits.requests: {} per {} per {} burst {} ({})", rate.count,
+                       show(rate.per), rate.subject, rate.burst, rate.scope));
+    }
+    for (const ErrorPage& page : route.errors) {
+      block(fmt::format("errors {}", page.statuses), [&] {
+        add("file", page.file, std::string_view());
+        add("rewrite", page.rewrite, std::string_view());
+        if (page.respond) {
+          line(fmt::format("respond: {} \"{}\"", page.respond->status, page.respond->body));
+        }
+        if (page.proxy) add_proxy(*page.proxy);
+      });
+    }
   }
 
   void add_encode(const Encode& encode) {
@@ -205,6 +233,8 @@ class Dump {
       list("host", match.host);
       list("protocol", match.protocol);
       list("client_ip", match.client_ip);
+      list("path_regexp", match.path_regexp);
+      list("file", match.file);
       if (!match.header.empty()) line(fmt::format("header: {}", match.header));
       if (!match.query.empty()) line(fmt::format("query: {}", match.query));
       if (!match.cookie.empty()) line(fmt::format("cookie: {}", match.cookie));
@@ -216,6 +246,10 @@ class Dump {
     if (!edit.set.empty()) line(fmt::format("{}.set: {}", name, edit.set));
     if (!edit.add.empty()) line(fmt::format("{}.add: {}", name, edit.add));
     if (!edit.remove.empty()) line(fmt::format("{}.remove: {}", name, edit.remove));
+    for (const Replacement& change : edit.replace) {
+      line(fmt::format("{}.replace: {} \"{}\" by \"{}\"", name, change.name, change.from,
+                       change.to));
+    }
   }
 
   void add_proxy(const Proxy& proxy) {

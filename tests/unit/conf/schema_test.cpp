@@ -148,11 +148,11 @@ TEST_CASE("schema: the JSON Schema describes what is available and nothing else"
   CHECK(root.at("properties").as_object().contains("sites"));
   CHECK(!root.at("$defs")
              .as_object()
-             .at("site")
+             .at("hub_app")
              .as_object()
              .at("properties")
              .as_object()
-             .contains("forward_auth"));
+             .contains("history"));
   const json::object& definitions = root.at("$defs").as_object();
   for_each_key([&](const Object& object, const Key& key) {
     CAPTURE(key.name);
@@ -161,7 +161,7 @@ TEST_CASE("schema: the JSON Schema describes what is available and nothing else"
         definitions.at(object.name).as_object().at("properties").as_object();
     CHECK(properties.contains(key.name) == key.available);
   });
-  CHECK(!definitions.contains("forward_auth"));
+  CHECK(!definitions.contains("history"));
   CHECK(definitions.at("hub_app").at("required").as_array().size() == 2);
 }
 

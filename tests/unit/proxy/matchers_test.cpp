@@ -66,7 +66,7 @@ TEST_CASE("matchers: all parts must hold, any entry of a part is enough") {
   const Matcher matcher(match);
   const auto holds = [&](const char* method, const char* target, const char* host) {
     FakeExchange exchange(method, target, host);
-    return matcher.matches(exchange.request);
+    return matcher.matches(exchange);
   };
   CHECK(holds("GET", "/a/x", "www.example.com"));
   CHECK(holds("PUT", "/b", "WWW.example.com"));
@@ -82,10 +82,10 @@ TEST_CASE("matchers: paths are compared decoded, with dots resolved") {
   for (const char* target : {"/%61dmin/", "/x/../admin/y", "/x/%2e%2e/admin/y", "/admin%2Fy"}) {
     CAPTURE(target);
     FakeExchange exchange("GET", target, "a");
-    CHECK(matcher.matches(exchange.request));
+    CHECK(matcher.matches(exchange));
   }
   FakeExchange twice("GET", "/%2561dmin/", "a");
-  CHECK_FALSE(matcher.matches(twice.request));
+  CHECK_FALSE(matcher.matches(twice));
 }
 
 TEST_CASE("matchers: headers, query parameters and cookies") {
@@ -96,7 +96,7 @@ TEST_CASE("matchers: headers, query parameters and cookies") {
   const auto holds = [&](auto member, std::string name, std::vector<std::string> values) {
     conf::Match match;
     (match.*member).push_back({std::move(name), std::move(values)});
-    return Matcher(match).matches(exchange.request);
+    return Matcher(match).matches(exchange);
   };
   CHECK(holds(&conf::Match::header, "X-KIND", {"blue"}));
   CHECK(holds(&conf::Match::header, "X-Kind", {"no", "b*"}));
@@ -118,39 +118,39 @@ TEST_CASE("matchers: protocols, networks and not") {
   exchange.request.client_ip = *IpAddress::parse("10.1.2.3");
   conf::Match match;
   match.protocol = {"https"};
-  CHECK_FALSE(Matcher(match).matches(exchange.request));
+  CHECK_FALSE(Matcher(match).matches(exchange));
   match.protocol = {"https", "http"};
-  CHECK(Matcher(match).matches(exchange.request));
+  CHECK(Matcher(match).matches(exchange));
   match.protocol = {"websocket"};
-  CHECK_FALSE(Matcher(match).matches(exchange.request));
+  CHECK_FALSE(Matcher(match).matches(exchange));
   exchange.request.headers.add("Connection", "Upgrade");
   exchange.request.headers.add("Upgrade", "WebSocket");
-  CHECK(Matcher(match).matches(exchange.request));
+  CHECK(Matcher(match).matches(exchange));
 
   match = {};
   match.client_ip = {"192.0.2.0/24", "10.0.0.0/8"};
-  CHECK(Matcher(match).matches(exchange.request));
+  CHECK(Matcher(match).matches(exchange));
   auto inner = std::make_shared<conf::Match>();
   inner->client_ip = {"10.1.0.0/16"};
   match.not_ = inner;
-  CHECK_FALSE(Matcher(match).matches(exchange.request));
+  CHECK_FALSE(Matcher(match).matches(exchange));
   exchange.request.client_ip = *IpAddress::parse("10.2.0.1");
-  CHECK(Matcher(match).matches(exchange.request));
+  CHECK(Matcher(match).matches(exchange));
 }
 
 TEST_CASE("matchers: says which part does not hold") {
   FakeExchange exchange("GET", "/x", "a");
   conf::Match match;
-  CHECK(Matcher(match).explain(exchange.request).empty());
+  CHECK(Matcher(match).explain(exchange).empty());
   match.path = {"/api/*", "/v2/*"};
-  CHECK(Matcher(match).explain(exchange.request) == "path /api/*, /v2/* ✗");
+  CHECK(Matcher(match).explain(exchange) == "path /api/*, /v2/* ✗");
   match.path = {"/x"};
   match.header = {{"X-Kind", {"big"}}};
-  CHECK(Matcher(match).explain(exchange.request) == "header X-Kind: big ✗");
+  CHECK(Matcher(match).explain(exchange) == "header X-Kind: big ✗");
   match.header.clear();
   auto inner = std::make_shared<conf::Match>();
   inner->path = {"*"};
   inner->method = {"GET"};
   match.not_ = inner;
-  CHECK(Matcher(match).explain(exchange.request) == "not path *, method GET ✗");
+  CHECK(Matcher(match).explain(exchange) == "not path *, method GET ✗");
 }

@@ -20,6 +20,7 @@ class Factory final : public HandlerFactory {
     if (!route.respond) return std::string("no terminal");
     return std::unique_ptr<http::Handler>(std::make_unique<StaticResponse>(*route.respond));
   }
+  Explained<Guards> make_guards(const conf::Route&) override { return Guards(); }
 };
 
 conf::Route answering(const char* body, const char* path = nullptr) {
