@@ -87,6 +87,9 @@ class SiteBuilder {
                                          : ClientAuthMode::require;
     const KeyPath path = tls_path.key("client_auth");
     tls.client_ca = build_pem_file(place_, *node, "ca", "CERTIFICATE", path);
+    if (tls.client_auth == ClientAuthMode::verify && !node->has("ca")) {
+      report(node->where, path, "`verify` needs `ca`: the roots to verify with");
+    }
   }
 
   void build_log(const Node& map, AccessLog& log) {

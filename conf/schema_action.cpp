@@ -290,15 +290,14 @@ constexpr Key limits_keys[] = {
             "a list of them; past any of them the answer is 429 with `Retry-After`. All routes of "
             "what has the key share it. Answers carry `RateLimit` and `RateLimit-Policy`."},
     {.name = "connections",
-     .value = some(Form::quota),
-     .doc = "`50 per client_ip`.",
-     .available = false,
-     .instead = "limit it in the firewall"},
+     .value = {.scalar = Form::quota, .subject = "client_ip"},
+     .doc = "Connections that are open, WebSockets included: `50 per client_ip`. One more is "
+            "answered with 429 and closed. Of a site; trusted proxies are not counted."},
     {.name = "handshakes",
-     .value = some(Form::rate),
-     .doc = "`10/s per client_ip`.",
-     .available = false,
-     .instead = "limit it in the firewall"},
+     .value = {.scalar = Form::rate, .subject = "client_ip"},
+     .doc =
+         "TLS handshakes: `10/s per client_ip`; one more is refused before it costs anything. Of "
+         "a site; trusted proxies are not counted."},
     {.name = "burst",
      .value = integer(0, 1'000'000),
      .doc = "Requests at once; by default as many as the rate's number."},

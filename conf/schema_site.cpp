@@ -244,9 +244,8 @@ constexpr Key tls_keys[] = {
      .doc = "The oldest version of TLS."},
     {.name = "client_auth",
      .value = map(client_auth),
-     .doc = "Asks clients for a certificate.",
-     .available = false,
-     .instead = "restrict access in the application"},
+     .doc = "Asks clients for a certificate. Requests must then come by a handshake for their own "
+            "host (else 421); `{client_cert.subject}` and `{client_cert.fingerprint}` say who."},
     {.name = "issuers",
      .value = issuer_list,
      .doc =
@@ -264,8 +263,16 @@ constexpr Key tls_keys[] = {
 };
 
 constexpr Key client_auth_keys[] = {
-    {.name = "mode", .value = word(client_auth_words), .fallback = "require", .doc = "How strict."},
-    {.name = "ca", .value = one(Form::file), .doc = "PEM file of the roots.", .required = true},
+    {.name = "mode",
+     .value = word(client_auth_words),
+     .fallback = "require",
+     .doc = "`request` lets clients in that have none, `require` does not, `verify` needs `ca` "
+            "too."},
+    {.name = "ca",
+     .value = one(Form::file),
+     .doc = "PEM file of the roots that a certificate must come from, also one that is only "
+            "requested. Without it any certificate is taken: tell clients apart by "
+            "`{client_cert.fingerprint}`."},
 };
 
 constexpr Key access_log_keys[] = {

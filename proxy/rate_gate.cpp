@@ -1,12 +1,12 @@
 #include "proxy/rate_gate.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 #include <fmt/format.h>
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
-#include "proxy/placeholder.hpp"
 
 namespace portero::proxy {
 namespace {
@@ -20,12 +20,12 @@ std::int64_t up_to_seconds(std::int64_t us) noexcept {
 
 }  // namespace
 
-std::string_view client_key(const IpAddress& client, Arena& arena) {
-  if (client.is_v4()) return address_text(client, arena);
-  IpAddress network = client;
+ClientKey client_key(const IpAddress& client) noexcept {
   constexpr std::size_t network_bytes = 8;
-  std::fill(network.bytes.begin() + network_bytes, network.bytes.end(), 0);
-  return address_text(network, arena);
+  ClientKey key;
+  const std::size_t kept = client.is_v4() ? key.bytes.size() : network_bytes;
+  std::memcpy(key.bytes.data(), client.bytes.data(), kept);
+  return key;
 }
 
 RateTable::Limit to_limit(const conf::RequestRate& rate) noexcept {
@@ -59,7 +59,7 @@ std::string_view RateGate::subject(const Rate& rate, http::Exchange& exchange) {
         request.original_target.empty() ? request.target : request.original_target;
     return sent.substr(0, sent.find('?'));
   }
-  if (rate.header.empty()) return client_key(request.client_ip, exchange.arena);
+  if (rate.header.empty()) return exchange.arena.copy(client_key(request.client_ip).view());
   const http::Field* const field = request.headers.find(rate.header);
   return field == nullptr ? std::string_view() : field->value;
 }

@@ -2,6 +2,7 @@
 // Thread: the worker's; the table is shared. Owner: the route or site.
 #pragma once
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -11,8 +12,12 @@
 
 namespace portero::proxy {
 
-// The networks that count as one client: an address of IPv4, a /64 of IPv6.
-std::string_view client_key(const IpAddress& client, Arena& arena);
+// What counts as one client: an address of IPv4, a /64 of IPv6.
+struct ClientKey {
+  std::array<char, 16> bytes{};
+  std::string_view view() const noexcept { return {bytes.data(), bytes.size()}; }
+};
+ClientKey client_key(const IpAddress& client) noexcept;
 
 RateTable::Limit to_limit(const conf::RequestRate& rate) noexcept;
 

@@ -112,6 +112,7 @@ Explained<std::unique_ptr<Site>> build_site(const conf::Site& settings, std::siz
   site->guards = std::move(*guards);
   site->hub_access = AccessList(settings.hub_allow, settings.hub_deny);
   site->trusted_proxies = TrustedProxies(settings.trusted_proxies);
+  site->asks_for_certificate = settings.tls.client_auth != conf::ClientAuthMode::none;
   const conf::Timeouts& timeouts = settings.timeouts;
   site->timeouts = {timeouts.header, timeouts.body, timeouts.idle, timeouts.write};
   for (const conf::Route& inner : settings.routes) {

@@ -58,6 +58,7 @@ struct Site {
   std::size_t index = 0;  // in conf::Config::sites
   std::string name;       // as written, for the log and explain
   TrustedProxies trusted_proxies;
+  bool asks_for_certificate = false;  // clients must have shaken hands for this very name
   http::Timeouts timeouts;
   std::unique_ptr<const HubFilter> hub_filter;  // both or none
   std::unique_ptr<http::Handler> hub;

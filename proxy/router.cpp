@@ -57,6 +57,15 @@ Outcome walk(const std::vector<Route>& routes, http::Exchange& exchange, std::st
   return Outcome::no_route;
 }
 
+// Whether a connection's handshake was for the host of this request. A client that connects to an
+// address sends no name. Source: RFC 9110 §7.4.
+bool names_agree(const http::Exchange& exchange) {
+  const http::ConnectionInfo& connection = exchange.connection;
+  if (!connection.tls) return true;
+  const std::string_view host = exchange.request.host;
+  return connection.sni.empty() ? host == connection.local.to_string() : host == connection.sni;
+}
+
 std::string_view without_first_label(std::string_view host) noexcept {
   const std::size_t dot = host.find('.');
   return dot == std::string_view::npos || dot == 0 ? std::string_view() : host.substr(dot);
@@ -139,6 +148,11 @@ Decision Router::decide(http::Exchange& exchange, std::string* story) const {
     decision.outcome = Outcome::to_https;
     return decision;
   }
+  if (place->site->asks_for_certificate && !names_agree(exchange)) {
+    tell(story, "the handshake was for another name: 421");
+    decision.outcome = Outcome::misdirected;
+    return decision;
+  }
   decision.site = place->site;
   exchange.error_pages = place->site->guards.error_pages.get();
   tell(story, "site ", place->site->name);
@@ -181,6 +195,9 @@ Task<Result<>> answer_unrouted(http::Exchange& exchange, const Decision& decisio
           "\" is served here. Check the name, or add it under `sites` in the site file.\n");
       co_return co_await http::respond_error(exchange, exchange.connection.tls ? 421 : 404, text);
     }
+    case Outcome::misdirected:
+      co_return co_await http::respond_error(
+          exchange, 421, "This site needs a connection of its own: the handshake was for another.");
     case Outcome::no_route:
       co_return co_await http::respond_error(exchange, 404,
                                              "Not found: no route takes this path.\n");

@@ -21,6 +21,7 @@ enum class Outcome : std::uint8_t {
   hub,           // site->hub answers
   to_https,      // plain HTTP of a TLS site
   unknown_host,  // no site for that name on that port
+  misdirected,   // a site with client certificates, by a handshake for another name
   no_route,      // a site, but none of its routes
   refused,       // a step of the route's did: with `status`
   forbidden,     // by `allow` or `deny`

@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "base/atomic_file.hpp"
 #include "base/ip_address.hpp"
 #include "listener_plan.hpp"
 
@@ -70,6 +71,7 @@ class Collector {
     if (site.tls.mode == conf::TlsMode::files) entry.certificate = from_files(site);
     if (entry.certificate == nullptr) entry.certificate = from_internal_ca(name);
     entry.staple = sources_.stapler.staple(*entry.certificate);
+    entry.client_auth = client_auth_of(site);
     const bool is_exact = !name.host.empty() && !name.host.starts_with("*.");
     entry.on_demand = site.tls.on_demand && issued == nullptr && !is_exact;
     entries_.push_back(entry);
@@ -83,7 +85,33 @@ class Collector {
     const conf::Site* const site = site_on_demand(config_, name);
     const SharedCertificate issued = site ? sources_.service.certificate(name) : nullptr;
     if (issued == nullptr || issued->not_after <= now_) return;
-    entries_.push_back({name, issued, site->tls.min_tls13, sources_.stapler.staple(*issued)});
+    entries_.push_back({name, issued, site->tls.min_tls13, sources_.stapler.staple(*issued), false,
+                        client_auth_of(*site)});
+  }
+
+  using SharedClientAuth = std::shared_ptr<const net::ClientAuth>;
+
+  // Fails closed: without its roots a site is not served at all.
+  SharedClientAuth client_auth_of(const conf::Site& site) {
+    using Mode = net::ClientAuth::Mode;
+    if (site.tls.client_auth == conf::ClientAuthMode::none) return nullptr;
+    SharedClientAuth& known = client_auth_[&site];
+    if (known) return known;
+    auto auth = std::make_shared<net::ClientAuth>();
+    const bool may_be_absent = site.tls.client_auth == conf::ClientAuthMode::request;
+    auth->mode = may_be_absent ? Mode::request : Mode::require;
+    if (!site.tls.client_ca.empty()) {
+      const std::optional<std::string> pem = read_file(site.tls.client_ca);
+      const auto roots = net::parse_certificates(pem.value_or(""));
+      if (!roots) {
+        throw std::runtime_error(fmt::format("{}:{}: tls.client_auth: {}: {}", site.where.file,
+                                             site.where.line, site.tls.client_ca, roots.error()));
+      }
+      auth->roots_pem = *pem;
+      set_.files.push_back(FileStamp::of(site.tls.client_ca));
+    }
+    known = std::move(auth);
+    return known;
   }
 
   SharedCertificate from_internal_ca(const conf::SiteName& name) {
@@ -115,6 +143,7 @@ class Collector {
   CertificateSet set_;
   std::vector<net::NamedCertificate> entries_;
   std::map<std::pair<std::string, std::string>, SharedCertificate> by_file_;
+  std::map<const conf::Site*, SharedClientAuth> client_auth_;
   std::optional<net::NamedCertificate> fallback_;
 };
 

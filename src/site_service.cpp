@@ -15,6 +15,17 @@ const std::string* challenge_answer(const acme::ChallengeAnswers& answers,
   return found == answers.http.end() ? nullptr : &found->second;
 }
 
+// One connection too many for this client.
+Task<> refuse_connection(http::Exchange& exchange) {
+  http::Response response(exchange.arena);
+  response.status = 429;
+  response.close = true;
+  response.headers.add("Retry-After", "5");
+  const Result<> answered = co_await http::respond_error(
+      exchange, response, "Too many connections are open from your address.");
+  if (!answered) exchange.reset(answered.error().code);
+}
+
 class SiteService final : public http::Service {
  public:
   explicit SiteService(Worker& worker) noexcept : worker_(worker) {}
@@ -31,6 +42,11 @@ class SiteService final : public http::Service {
         if (!sent) exchange.reset(sent.error().code);
         co_return;
       }
+    }
+    http::ConnectionGuard* const guard = exchange.connection.guard;
+    if (guard != nullptr && !guard->admits(exchange.request.host)) {
+      co_await refuse_connection(exchange);
+      co_return;
     }
     // The reference keeps the routes of this exchange alive across a reload.
     const SnapshotPointer snapshot = worker_.snapshot();

@@ -72,6 +72,13 @@ struct Worker::HttpOutcome {
   std::string early;
 };
 
+struct Worker::Arrival {
+  Fd socket;
+  net::SocketAddress peer;
+  std::uint16_t port;
+  ListenerKind kind;
+};
+
 class Worker::ActiveListener final : private net::AcceptSink {
  public:
   ActiveListener(Worker& worker, ListenerSpec spec, Fd socket)
@@ -84,7 +91,7 @@ class Worker::ActiveListener final : private net::AcceptSink {
 
  private:
   void on_accept(Fd socket, const net::SocketAddress& peer) override {
-    spawn(worker_.run_connection(std::move(socket), peer, spec_.port, spec_.kind));
+    spawn(worker_.run_connection({std::move(socket), peer, spec_.port, spec_.kind}));
   }
 
   Worker& worker_;
@@ -97,6 +104,7 @@ Worker::Worker(std::size_t index, hub::Hub& hub, SharedParts& shared, OnDemandGa
       calls_(loop_),
       shard_(hub, index, loop_, loop_.timers()),
       passwords_(shared.passwords, loop_),
+      limits_(shared.rates, shared.connections),
       name_gate_(std::move(ask)),
       context_{loop_, shard_, proxy::PoolSet(loop_), {}, shared.rates, passwords_},
       site_service_(make_site_service(*this)),
@@ -143,6 +151,8 @@ void Worker::adopt(std::shared_ptr<const Generation> generation, std::vector<Bou
   timeouts_ = http_timeouts(config.timeouts);
   tls_->set_protocols(alpn_protocols(config));
   tls_->set_certificates(generation_->certificates);
+  limits_.adopt(config);
+  tls_->set_guard(limits_.empty() ? nullptr : &limits_);
   shard_.adopt(std::shared_ptr<const conf::Hub>(generation_->config, &config.hub));
   snapshot_ = boost::make_local_shared<Snapshot>(generation_, context_);
   context_.pools.drop_unused();
@@ -192,12 +202,15 @@ std::vector<UpstreamFigures> Worker::upstream_figures() const {
   return all;
 }
 
-Task<> Worker::run_connection(Fd socket, net::SocketAddress peer, std::uint16_t port,
-                              ListenerKind kind) {
+Task<> Worker::run_connection(Arrival arrival) {
   figures_.connections.add();
   figures_.connections_total.add();
+  std::unique_ptr<ConnectionPass> pass;
+  if (!limits_.empty() && arrival.kind != ListenerKind::hub) {
+    pass = std::make_unique<ConnectionPass>(limits_, arrival.peer.ip());
+  }
   // run_http's frame is gone before a session runs: an idle WebSocket keeps only this small one.
-  HttpOutcome outcome = co_await run_http(std::move(socket), peer, port, kind);
+  HttpOutcome outcome = co_await run_http(std::move(arrival), pass.get());
   if (outcome.session) {
     const LiveStream live(*this, *outcome.stream);
     co_await outcome.session->run(std::move(outcome.stream), std::move(outcome.early));
@@ -222,26 +235,35 @@ Task<std::unique_ptr<net::ByteStream>> Worker::open_stream(Fd socket, ListenerKi
   std::unique_ptr<net::TlsStream> tls = std::move(*accepted);
   info.tls = true;
   info.sni = tls->server_name();
+  net::TlsStream::ClientIdentity client = tls->client_identity();
+  if (!client.fingerprint.empty()) {
+    info.client_certificate = std::make_shared<const http::ClientCertificate>(
+        http::ClientCertificate{std::move(client.subject), std::move(client.fingerprint)});
+  }
   // The handshake was the proof; nothing is sent on it. Source: RFC 8737 §3.
   if (tls->protocol() == net::ServerContext::challenge_protocol) co_return nullptr;
   http2 = tls->protocol() == "h2";
   co_return std::move(tls);
 }
 
-Task<Worker::HttpOutcome> Worker::run_http(Fd socket, net::SocketAddress peer, std::uint16_t port,
-                                           ListenerKind kind) {
+Task<Worker::HttpOutcome> Worker::run_http(Arrival arrival, ConnectionPass* pass) {
   HttpOutcome outcome;
   http::ConnectionInfo info;
-  info.peer = peer.ip();
-  info.peer_port = peer.port();
-  info.local = local_address(socket);
-  info.local_port = port;
+  info.peer = arrival.peer.ip();
+  info.peer_port = arrival.peer.port();
+  info.local = local_address(arrival.socket);
+  info.local_port = arrival.port;
   info.id = next_connection_id_++;
+  info.guard = pass;
   bool http2 = false;
-  outcome.stream = co_await open_stream(std::move(socket), kind, info, http2);
+  outcome.stream = co_await open_stream(std::move(arrival.socket), arrival.kind, info, http2);
   if (!outcome.stream) co_return outcome;
+  if (pass != nullptr && info.tls && !pass->admits(info.sni) && pass->is_hopeless()) {
+    outcome.stream.reset();
+    co_return outcome;
+  }
   LiveStream live(*this, *outcome.stream);
-  http::Service& service = kind == ListenerKind::hub ? *hub_service_ : *site_service_;
+  http::Service& service = arrival.kind == ListenerKind::hub ? *hub_service_ : *site_service_;
   Buffer input;
   if (http2) {
     live.http2 = true;

@@ -13,6 +13,7 @@
 #include "acme/challenge_board.hpp"
 #include "base/mailbox.hpp"
 #include "base/metrics.hpp"
+#include "connection_limits.hpp"
 #include "generation.hpp"
 #include "http/handler.hpp"
 #include "http/timeouts.hpp"
@@ -44,6 +45,7 @@ struct UpstreamFigures {
 // What all workers use together.
 struct SharedParts {
   proxy::RateTable rates;
+  ConnectionTable connections;
   proxy::PasswordThread passwords;
 };
 
@@ -101,9 +103,9 @@ class Worker {
 
   void run_thread();
   void on_wake();
-  Task<> run_connection(Fd socket, net::SocketAddress peer, std::uint16_t port, ListenerKind kind);
-  Task<HttpOutcome> run_http(Fd socket, net::SocketAddress peer, std::uint16_t port,
-                             ListenerKind kind);
+  struct Arrival;  // a socket and where it came from
+  Task<> run_connection(Arrival arrival);
+  Task<HttpOutcome> run_http(Arrival arrival, ConnectionPass* pass);
   Task<std::unique_ptr<net::ByteStream>> open_stream(Fd socket, ListenerKind kind,
                                                      http::ConnectionInfo& info, bool& http2);
   void announce_drain();
@@ -115,6 +117,7 @@ class Worker {
   Mailbox<Call> calls_;
   hub::HubShard shard_;
   proxy::PasswordDesk passwords_;
+  ConnectionLimits limits_;
   WorkerFigures figures_;
   http::Timeouts timeouts_;
   std::shared_ptr<const Generation> generation_;

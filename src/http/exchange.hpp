@@ -26,6 +26,14 @@ struct ClientCertificate {
   std::string fingerprint;  // SHA-256, lower-case hexadecimal digits
 };
 
+// Whether a connection may be used, once it is known for which site.
+class ConnectionGuard {
+ public:
+  virtual ~ConnectionGuard() = default;
+  // `host`: of the first request, or of the handshake.
+  virtual bool admits(std::string_view host) = 0;
+};
+
 struct ConnectionInfo {
   IpAddress peer;
   std::uint16_t peer_port = 0;
@@ -35,6 +43,7 @@ struct ConnectionInfo {
   std::string sni;  // lower case; empty without TLS or SNI
   std::uint64_t id = 0;
   std::shared_ptr<const ClientCertificate> client_certificate = {};  // nullptr: none was shown
+  ConnectionGuard* guard = nullptr;                                  // nullptr: no limits
 };
 
 // What takes over a connection after 101 (or 200 to an extended CONNECT): a WebSocket of the hub, a

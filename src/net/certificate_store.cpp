@@ -89,23 +89,6 @@ std::string common_name_of(const X509_NAME* name) {
   return {};
 }
 
-Explained<std::vector<CertificatePointer>> parse_chain(std::string_view pem) {
-  const BioPointer bio = bio_of(pem);
-  std::vector<CertificatePointer> chain;
-  for (;;) {
-    CertificatePointer next(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
-    if (next == nullptr) break;
-    chain.push_back(std::move(next));
-  }
-  const bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
-  const std::string reason = take_reason();
-  if (!at_end) {
-    return "certificate " + std::to_string(chain.size() + 1) + " is damaged (" + reason + ")";
-  }
-  if (chain.empty()) return std::string("no certificate (BEGIN CERTIFICATE) in it");
-  return chain;
-}
-
 int refuse_passphrase(char* /*buffer*/, int /*size*/, int /*writing*/, void* asked) {
   *static_cast<bool*>(asked) = true;
   return -1;
@@ -199,12 +182,29 @@ std::vector<std::string> warnings_about(const CertificateData& data,
 
 }  // namespace
 
+Explained<std::vector<CertificatePointer>> parse_certificates(std::string_view pem) {
+  const BioPointer bio = bio_of(pem);
+  std::vector<CertificatePointer> chain;
+  for (;;) {
+    CertificatePointer next(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
+    if (next == nullptr) break;
+    chain.push_back(std::move(next));
+  }
+  const bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+  const std::string reason = take_reason();
+  if (!at_end) {
+    return "certificate " + std::to_string(chain.size() + 1) + " is damaged (" + reason + ")";
+  }
+  if (chain.empty()) return std::string("no certificate (BEGIN CERTIFICATE) in it");
+  return chain;
+}
+
 void FreeCertificate::operator()(x509_st* certificate) const noexcept { X509_free(certificate); }
 void FreeKey::operator()(evp_pkey_st* key) const noexcept { EVP_PKEY_free(key); }
 
 Explained<std::shared_ptr<const CertificateData>> parse_certificate(std::string_view chain_pem,
                                                                     std::string_view key_pem) {
-  Explained<std::vector<CertificatePointer>> chain = parse_chain(chain_pem);
+  Explained<std::vector<CertificatePointer>> chain = parse_certificates(chain_pem);
   if (!chain) return chain.error();
   Explained<KeyPointer> key = parse_key(key_pem);
   if (!key) return key.error();
@@ -218,7 +218,7 @@ Explained<LoadedCertificate> load_certificate_files(const std::string& certifica
   std::string problem = read_text(certificate_path, chain_pem);
   if (problem.empty()) problem = read_text(key_path, key_pem);
   if (!problem.empty()) return problem;
-  Explained<std::vector<CertificatePointer>> chain = parse_chain(chain_pem);
+  Explained<std::vector<CertificatePointer>> chain = parse_certificates(chain_pem);
   if (!chain) return certificate_path + ": " + chain.error();
   Explained<KeyPointer> key = parse_key(key_pem);
   if (!key) return key_path + ": " + key.error();
@@ -242,7 +242,8 @@ CertificateStore::CertificateStore(const std::vector<NamedCertificate>& entries,
 }
 
 std::size_t CertificateStore::add_identity(const NamedCertificate& entry) {
-  Identity identity{entry.certificate, entry.tls13_only, entry.staple, entry.on_demand};
+  Identity identity{entry.certificate, entry.tls13_only, entry.staple, entry.on_demand,
+                    entry.client_auth};
   const std::size_t known = index_of(identity);
   if (known != none) return known;
   by_certificate_.emplace(identity.certificate.get(), identities_.size());

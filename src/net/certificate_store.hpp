@@ -3,6 +3,7 @@
 // Workers copy what they sign with (ServerContext), so handshakes share no cache line.
 #pragma once
 
+#include <cstdint>
 #include <ctime>
 #include <memory>
 #include <optional>
@@ -38,6 +39,9 @@ struct CertificateData {
   std::time_t not_after = 0;
 };
 
+// Reads all certificates of a PEM text. Errors: none in it, a damaged one.
+Explained<std::vector<CertificatePointer>> parse_certificates(std::string_view pem);
+
 // Reads a chain (leaf first) and its key from PEM text; one text may hold both.
 // Errors: no certificate, no key, an encrypted key, a key of another certificate, a key too weak.
 Explained<std::shared_ptr<const CertificateData>> parse_certificate(std::string_view chain_pem,
@@ -54,6 +58,16 @@ struct LoadedCertificate {
 Explained<LoadedCertificate> load_certificate_files(const std::string& certificate_path,
                                                     const std::string& key_path, std::time_t now);
 
+// What clients must show of themselves.
+struct ClientAuth {
+  enum class Mode : std::uint8_t {
+    request,  // a certificate may be shown
+    require,  // one must
+  };
+  Mode mode = Mode::require;
+  std::string roots_pem;  // who must have issued it; "" = anybody
+};
+
 // One name of one site and how it is served.
 struct NamedCertificate {
   std::string name;  // "example.com", "*.example.com" (one label), "192.0.2.1", any case
@@ -63,6 +77,7 @@ struct NamedCertificate {
   std::shared_ptr<const std::string> staple = nullptr;
   // Only stands in: a client that asks for a name is not served before the NameGate has let it.
   bool on_demand = false;
+  std::shared_ptr<const ClientAuth> client_auth = nullptr;  // nullptr: nothing is asked for
 };
 
 class CertificateStore {
@@ -75,6 +90,7 @@ class CertificateStore {
     bool tls13_only = false;
     std::shared_ptr<const std::string> staple = nullptr;
     bool on_demand = false;
+    std::shared_ptr<const ClientAuth> client_auth = nullptr;
     friend bool operator==(const Identity&, const Identity&) = default;
   };
 

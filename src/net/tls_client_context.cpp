@@ -41,6 +41,17 @@ Explained<std::unique_ptr<ClientContext>> ClientContext::create(const ClientOpti
   }
   ERR_clear_error();
   SSL_CTX_set_verify(context, options.insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, nullptr);
+  if (!options.certificate_file.empty() &&
+      (SSL_CTX_use_certificate_chain_file(context, options.certificate_file.c_str()) != 1 ||
+       SSL_CTX_use_PrivateKey_file(context, options.key_file.c_str(), SSL_FILETYPE_PEM) != 1 ||
+       SSL_CTX_check_private_key(context) != 1)) {
+    const char* const reason = ERR_reason_error_string(ERR_peek_error());
+    std::string text = "cannot use the certificate " + options.certificate_file + " with the key " +
+                       options.key_file;
+    if (reason != nullptr) text += std::string(" (") + reason + ")";
+    ERR_clear_error();
+    return text;
+  }
   const std::string protocols = alpn_wire_form(options.protocols);
   SSL_CTX_set_alpn_protos(context, bytes_of(protocols), static_cast<unsigned>(protocols.size()));
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);

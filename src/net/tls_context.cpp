@@ -83,6 +83,10 @@ bool key_ticket(const TicketKeys::Key& key, const unsigned char* iv, EVP_CIPHER_
 std::string session_scope(const CertificateStore::Identity& identity) {
   std::string text = identity.tls13_only ? "1.3" : "1.2";
   for (const std::string& name : identity.certificate->names) text += " " + name;
+  if (const ClientAuth* const auth = identity.client_auth.get(); auth != nullptr) {
+    text += auth->mode == ClientAuth::Mode::require ? " require " : " request ";
+    text += sha256_hex(auth->roots_pem);
+  }
   return sha256_hex(text).substr(0, SSL_MAX_SID_CTX_LENGTH);
 }
 
@@ -96,6 +100,24 @@ bool use_certificate(SSL_CTX* context, const CertificateData& data) {
     CertificatePointer copy(X509_dup(issuer.get()));
     if (SSL_CTX_add0_chain_cert(context, copy.get()) != 1) return false;
     copy.release();
+  }
+  return true;
+}
+
+// Errors: false when the roots hold no certificate, which has been checked before.
+bool ask_for_certificate(SSL_CTX* context, const ClientAuth& auth,
+                         int (*accept_any)(int, X509_STORE_CTX*)) {
+  const int must = auth.mode == ClientAuth::Mode::require ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0;
+  if (auth.roots_pem.empty()) {
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER | must, accept_any);
+    return true;
+  }
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER | must, nullptr);
+  const Explained<std::vector<CertificatePointer>> roots = parse_certificates(auth.roots_pem);
+  if (!roots) return false;
+  for (const CertificatePointer& root : *roots) {
+    if (X509_STORE_add_cert(SSL_CTX_get_cert_store(context), root.get()) != 1) return false;
+    if (SSL_CTX_add_client_CA(context, root.get()) != 1) return false;
   }
   return true;
 }
@@ -143,6 +165,11 @@ struct ServerCallbacks {
       SSL_set_SSL_CTX(session, proof);
       return SSL_CLIENT_HELLO_SUCCESS;
     }
+    *alert = SSL_AD_ACCESS_DENIED;
+    if (server->guard_ != nullptr && !passes_guard(*server, session, *name)) {
+      return SSL_CLIENT_HELLO_ERROR;
+    }
+    *alert = SSL_AD_UNRECOGNIZED_NAME;
     const std::size_t identity = find_identity(*server, session, *name);
     if (identity == CertificateStore::none) return SSL_CLIENT_HELLO_ERROR;
     if (!name->empty() && server->certificates_->identities()[identity].on_demand) {
@@ -154,16 +181,27 @@ struct ServerCallbacks {
     if (context != SSL_get_SSL_CTX(session)) {
       SSL_set_SSL_CTX(session, context);
       SSL_set_min_proto_version(session, SSL_CTX_get_min_proto_version(context));
+      // The session has taken these over from the context that it was made with.
+      SSL_set_verify(session, SSL_CTX_get_verify_mode(context),
+                     SSL_CTX_get_verify_callback(context));
     }
     return SSL_CLIENT_HELLO_SUCCESS;
   }
 
+  static bool passes_guard(const ServerContext& server, SSL* session, std::string_view name) {
+    const auto* wire = static_cast<const TlsWire*>(BIO_get_data(SSL_get_rbio(session)));
+    std::array<char, server_name_bytes_max> lower;
+    return server.guard_->admits(lower_case(name, lower), wire->client());
+  }
+
+  static int accept_any(int /*verified*/, X509_STORE_CTX* /*chain*/) { return 1; }
+
   static int ask_gate(const ServerContext& server, SSL* session, std::string_view name) {
     const auto* wire = static_cast<const TlsWire*>(BIO_get_data(SSL_get_rbio(session)));
     std::array<char, server_name_bytes_max> lower;
-    const bool waits = server.gate_ != nullptr &&
-                       server.gate_->ask(lower_case(name, lower), wire->peer_address().ip()) ==
-                           NameGate::Verdict::wait;
+    const bool waits =
+        server.gate_ != nullptr &&
+        server.gate_->ask(lower_case(name, lower), wire->client()) == NameGate::Verdict::wait;
     return waits ? SSL_CLIENT_HELLO_RETRY : SSL_CLIENT_HELLO_ERROR;
   }
 
@@ -336,7 +374,10 @@ ServerContext::ContextPointer ServerContext::make_context(
   if (identity->staple != nullptr) ServerCallbacks::staple(context, identity->staple);
   const std::string scope = session_scope(*identity);
   SSL_CTX_set_session_id_context(context, bytes_of(scope), static_cast<unsigned>(scope.size()));
-  if (use_certificate(context, *identity->certificate)) return made;
+  const bool asks =
+      identity->client_auth == nullptr ||
+      ask_for_certificate(context, *identity->client_auth, &ServerCallbacks::accept_any);
+  if (asks && use_certificate(context, *identity->certificate)) return made;
   const char* const reason = ERR_reason_error_string(ERR_peek_last_error());
   log::error("tls.certificate_refused", log::kv("reason", reason == nullptr ? "" : reason));
   ERR_clear_error();

@@ -18,6 +18,7 @@
 
 #include "base/result.hpp"
 #include "net/certificate_store.hpp"
+#include "net/handshake_guard.hpp"
 #include "net/name_gate.hpp"
 
 struct ssl_st;
@@ -71,6 +72,8 @@ class ServerContext {
   // Who is asked about names that only a stand-in covers; nullptr: they are refused.
   void set_name_gate(NameGate* gate) noexcept { gate_ = gate; }
   NameGate* name_gate() const noexcept { return gate_; }
+  // Who is asked about every handshake; nullptr: nobody.
+  void set_guard(HandshakeGuard* guard) noexcept { guard_ = guard; }
   void set_ticket_keys(std::shared_ptr<const TicketKeys> keys) noexcept;
   void set_protocols(const std::vector<std::string>& protocols);
 
@@ -94,6 +97,7 @@ class ServerContext {
   std::shared_ptr<const CertificateStore> challenges_;
   std::map<std::string, ContextPointer, std::less<>> challenge_contexts_;  // by server name
   NameGate* gate_ = nullptr;
+  HandshakeGuard* guard_ = nullptr;
   ContextPointer bare_;  // for sessions while there is no certificate
 };
 
@@ -101,6 +105,8 @@ struct ClientOptions {
   std::string ca_file;    // PEM; "" = the system's roots
   bool insecure = false;  // accept any certificate
   std::vector<std::string> protocols{"http/1.1"};
+  std::string certificate_file = {};  // PEM: who this side is; "" = nobody
+  std::string key_file = {};
 };
 
 class ClientContext {

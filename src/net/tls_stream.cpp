@@ -269,6 +269,29 @@ std::string_view TlsStream::cipher() const noexcept {
   return name == nullptr ? std::string_view() : name;
 }
 
+TlsStream::ClientIdentity TlsStream::client_identity() const {
+  X509* const certificate = SSL_get0_peer_certificate(session_.get());
+  if (certificate == nullptr) return {};
+  ClientIdentity identity;
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned size = 0;
+  if (X509_digest(certificate, EVP_sha256(), digest.data(), &size) == 1) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    for (unsigned i = 0; i < size; ++i) {
+      identity.fingerprint += digits[digest[i] >> 4];
+      identity.fingerprint += digits[digest[i] & 15];
+    }
+  }
+  const std::unique_ptr<BIO, decltype(&BIO_free)> text(BIO_new(BIO_s_mem()), &BIO_free);
+  if (text != nullptr && X509_NAME_print_ex(text.get(), X509_get_subject_name(certificate), 0,
+                                            XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB) >= 0) {
+    const char* data = nullptr;
+    const long length = BIO_get_mem_data(text.get(), &data);
+    if (length > 0) identity.subject.assign(data, static_cast<std::size_t>(length));
+  }
+  return identity;
+}
+
 bool TlsStream::resumed() const noexcept { return SSL_session_reused(session_.get()) == 1; }
 
 Task<Result<std::unique_ptr<TlsStream>>> accept_tls(std::unique_ptr<TcpStream> tcp,
@@ -285,6 +308,7 @@ Task<Result<std::unique_ptr<TlsStream>>> accept_tls(std::unique_ptr<TcpStream> t
   }
   const std::int64_t left_ms = std::max<std::int64_t>(deadline_ms - coarse_clock().monotonic_ms, 0);
   auto stream = std::make_unique<TlsStream>(std::move(tcp), context.make_session(), options.timers);
+  stream->set_client(options.client);
   Deadline deadline(stream->tcp());
   deadline.arm(options.timers, Milliseconds(left_ms), Errc::timeout_handshake);
   const Result<> done = co_await finish_accept(*stream, context.name_gate(), deadline, options);

@@ -43,6 +43,15 @@ class TlsStream final : public ByteStream, private IoWatch {
   std::string_view cipher() const noexcept;       // "TLS_AES_128_GCM_SHA256"
   bool resumed() const noexcept;
 
+  // What the client has shown of itself, which the context has verified as its policy says. Text is
+  // of the subject (RFC 2253) and SHA-256 of the certificate; both "" when there is none.
+  struct ClientIdentity {
+    std::string subject;
+    std::string fingerprint;
+  };
+  ClientIdentity client_identity() const;
+
+  void set_client(const IpAddress& client) noexcept { wire_.set_client(client); }
   TcpStream& tcp() noexcept { return wire_.tcp(); }
   // Why the handshake failed, for the log; "" when it is not known.
   std::string_view failure_text() const noexcept { return failure_text_; }

@@ -115,8 +115,6 @@ void TlsWire::end() noexcept {
   flush();
 }
 
-SocketAddress TlsWire::peer_address() const noexcept { return net::peer_address(tcp_->fd()); }
-
 SocketAddress TlsWire::local_address() const noexcept { return net::local_address(tcp_->fd()); }
 
 }  // namespace portero::net

@@ -43,7 +43,9 @@ class TlsWire {
   const Error& failure() const noexcept { return failure_; }
 
   SocketAddress local_address() const noexcept;
-  SocketAddress peer_address() const noexcept;
+  // Who the client is, which a PROXY header may have said.
+  const IpAddress& client() const noexcept { return client_; }
+  void set_client(const IpAddress& client) noexcept { client_ = client; }
   TcpStream& tcp() noexcept { return *tcp_; }
   std::unique_ptr<TcpStream> take_tcp() noexcept { return std::move(tcp_); }
   Buffer take_unsent() noexcept { return std::move(unsent_); }
@@ -54,6 +56,7 @@ class TlsWire {
 
  private:
   std::unique_ptr<TcpStream> tcp_;
+  IpAddress client_{};
   Buffer unsent_;
   Error failure_ = Errc::ok;
   bool gathering_ = false;
