@@ -7,9 +7,8 @@ namespace {
 
 using namespace values;
 
-constexpr Word balance_words[] = {{"two_random"},   {"random"},         {"round_robin"},
-                                  {"least_conn"},   {"ip_hash", false}, {"uri_hash", false},
-                                  {"cookie", false}};
+constexpr Word balance_words[] = {{"two_random"}, {"random"},   {"round_robin"}, {"least_conn"},
+                                  {"ip_hash"},    {"uri_hash"}, {"cookie"}};
 constexpr Word proxy_protocol_words[] = {{"v1"}, {"v2"}};
 constexpr Word symlink_words[] = {{"inside"}, {"any"}};
 constexpr Word side_words[] = {{"br"}, {"zst"}, {"gz"}};
@@ -25,13 +24,15 @@ constexpr Key proxy_keys[] = {
     {.name = "balance",
      .value = word(balance_words),
      .fallback = "two_random",
-     .doc = "How one is chosen. `two_random` takes the less busy of two drawn by lot."},
+     .doc =
+         "How one is chosen. `two_random` takes the less busy of two drawn by lot; `ip_hash` and "
+         "`uri_hash` always the same one, as long as it is in health; `cookie` the one that a "
+         "signed cookie names, set with the first answer."},
     {.name = "timeouts", .value = map(proxy_timeouts), .doc = "How long a server may take."},
     {.name = "max_concurrent",
      .value = integer(0, 1'000'000),
      .fallback = "0",
-     .doc = "Connections to one server from one event loop; 0 is no limit. Past it the answer is "
-            "503."},
+     .doc = "Requests at a time to one server; 0 is no limit. The others wait in `queue`."},
     {.name = "resolve",
      .value = duration(second, day),
      .fallback = "30s",
@@ -43,19 +44,16 @@ constexpr Key proxy_keys[] = {
      .doc = "Changes to the answer's header fields."},
     {.name = "health",
      .value = map(health),
-     .doc = "Watches the servers.",
-     .available = false,
-     .instead = "leave it out: a server that refuses is passed over"},
+     .doc = "Watches the servers. Without it a server that refuses connections is passed over for "
+            "two seconds."},
     {.name = "retries",
      .value = map(retries),
-     .doc = "How often a request is tried again.",
-     .available = false,
-     .instead = "leave it out: what was never sent is sent to another server"},
+     .doc = "How often a request is tried again: at another server when a connection is refused; "
+            "once more when a connection dies without an answer and the method is idempotent."},
     {.name = "queue",
      .value = map(queue),
-     .doc = "Where requests wait for a free connection.",
-     .available = false,
-     .instead = "leave it out: past `max_concurrent` the answer is 503"},
+     .doc = "Where requests wait when `max_concurrent` is reached; with this key also while no "
+            "server accepts connections (it restarts). Nothing of them has been sent."},
     {.name = "http2",
      .value = one(Form::boolean),
      .fallback = "false",
@@ -64,9 +62,8 @@ constexpr Key proxy_keys[] = {
      .instead = "leave it out: servers are spoken to in HTTP/1.1"},
     {.name = "proxy_protocol",
      .value = word(proxy_protocol_words),
-     .doc = "Sends the PROXY header.",
-     .available = false,
-     .instead = "read `X-Forwarded-For`"},
+     .doc = "Begins each connection with a PROXY header that tells who the client is; connections "
+            "are then not kept."},
     {.name = "buffering",
      .value = one(Form::boolean),
      .fallback = "false",
@@ -76,9 +73,7 @@ constexpr Key proxy_keys[] = {
     {.name = "slow_start",
      .value = duration(0, hour),
      .fallback = "0",
-     .doc = "Lets a server that came back warm up.",
-     .available = false,
-     .instead = "leave it out"},
+     .doc = "How long a server that came back gets less than its share."},
 };
 
 constexpr Key proxy_timeouts_keys[] = {
@@ -106,25 +101,27 @@ constexpr Key proxy_tls_keys[] = {
      .doc = "Accepts any certificate."},
     {.name = "cert",
      .value = one(Form::file),
-     .doc = "Own certificate.",
-     .available = false,
-     .instead = "use a private network"},
-    {.name = "key",
-     .value = one(Form::file),
-     .doc = "Its key.",
-     .available = false,
-     .instead = "use a private network"},
+     .doc = "PEM file of the certificate that is shown to servers, with its chain."},
+    {.name = "key", .value = one(Form::file), .doc = "PEM file of its key."},
 };
 
 constexpr Key health_keys[] = {
-    {.name = "path", .value = one(Form::path_prefix), .doc = "Asked for.", .required = true},
+    {.name = "path",
+     .value = one(Form::path_prefix),
+     .doc = "Asked for by GET; a status below 400 is health. Without it there are no checks."},
     {.name = "every", .value = duration(second, day), .fallback = "10s", .doc = "How often."},
     {.name = "timeout", .value = duration(100, hour), .fallback = "2s", .doc = "Of one check."},
-    {.name = "passive", .value = map(passive_health), .doc = "Judges by real requests."},
+    {.name = "passive",
+     .value = map(passive_health),
+     .doc = "Judges by real requests: by connections that fail, answers that do not come, are "
+            "malformed or break off."},
 };
 constexpr Key passive_keys[] = {
-    {.name = "fails", .value = integer(1, 1'000), .fallback = "3", .doc = "In a row."},
-    {.name = "for", .value = duration(second, day), .fallback = "30s", .doc = "Passed over."},
+    {.name = "fails", .value = integer(1, 1'000), .fallback = "3", .doc = "Failures in a row."},
+    {.name = "for",
+     .value = duration(second, day),
+     .fallback = "30s",
+     .doc = "How long it is passed over."},
 };
 constexpr Key queue_keys[] = {
     {.name = "size",
@@ -137,9 +134,12 @@ constexpr Key queue_keys[] = {
      .doc = "At most; then the answer is 502 or 503. 0 is not at all."},
 };
 constexpr Key retries_keys[] = {
-    {.name = "tries", .value = integer(0, 100), .fallback = "2", .doc = "More than the first."},
+    {.name = "tries", .value = integer(0, 100), .fallback = "2", .doc = "Beyond the first."},
     {.name = "for", .value = duration(0, hour), .fallback = "5s", .doc = "In all."},
-    {.name = "budget", .value = one(Form::percent), .fallback = "20%", .doc = "Of all requests."},
+    {.name = "budget",
+     .value = one(Form::percent),
+     .fallback = "20%",
+     .doc = "Of all requests, beyond the first few."},
 };
 
 // --- respond, redirect --------------------------------------------------------------------------

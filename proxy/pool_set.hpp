@@ -17,7 +17,8 @@ class PoolSet {
   // "host:port" to addresses; names that do not resolve are absent.
   using Names = std::map<std::string, std::vector<net::SocketAddress>>;
 
-  explicit PoolSet(net::Loop& loop) : loop_(loop), next_turn_(loop) {}
+  explicit PoolSet(net::Loop& loop, BalancingParts balancing = {})
+      : loop_(loop), next_turn_(loop), balancing_(std::move(balancing)) {}
 
   // The pool for these settings, with the limits they give. Errors: as UpstreamPool::create.
   Explained<PoolRef> get(const UpstreamSettings& settings);
@@ -29,12 +30,20 @@ class PoolSet {
   void clear() noexcept { pools_.clear(); }
 
   const std::map<std::string, PoolRef>& pools() const noexcept { return pools_; }
+  // The state of that name that all workers share.
+  UpstreamStatePointer state(const std::string& name) const {
+    return balancing_.states == nullptr ? std::make_shared<UpstreamState>()
+                                        : balancing_.states->get(name);
+  }
+  const BalancingParts& balancing() const noexcept { return balancing_; }
+  void set_cookie_key(std::string key) { balancing_.cookie_key = std::move(key); }
   net::Loop& loop() const noexcept { return loop_; }
   NextTurn& next_turn() noexcept { return next_turn_; }
 
  private:
   net::Loop& loop_;
   NextTurn next_turn_;
+  BalancingParts balancing_;
   std::map<std::string, PoolRef> pools_;
   Names names_;
 };

@@ -17,19 +17,18 @@ constexpr std::uint64_t small_rest_bytes_max = 16 * 1024;
 }  // namespace
 
 ProxyCall::ProxyCall(http::Exchange& exchange, Lease lease, const ProxySettings& settings,
-                     NextTurn& next_turn, bool may_repeat)
+                     const Surroundings& around)
     : exchange_(exchange),
       lease_(std::move(lease)),
       connection_(lease_.connection()),
       settings_(settings),
-      next_turn_(next_turn),
       client_(connection_, exchange, lease_.pool().loop().timers(), settings.response),
       parser_(exchange.request.method == http::Method::connect ? http::Method::get
                                                                : exchange.request.method),
       response_(exchange.arena),
       upgrade_(find_upgrade(exchange)),
       first_use_(connection_.answers == 0),
-      may_repeat_(may_repeat) {}
+      around_(around) {}
 
 Task<Result<>> ProxyCall::run() {
   exchange_.upstream = lease_.pool().settings().text;
@@ -37,6 +36,8 @@ Task<Result<>> ProxyCall::run() {
   Result<> result = co_await converse();
   if (!result) {
     may_retry_ = judge_retry(result.error().code);
+    upstream_failed_ = !client_failed_ && request_failure_ == Errc::ok &&
+                       result.error() != Errc::cancelled && (first_use_ || !may_retry_);
     if (!may_retry_) result = co_await conclude_failure(result.error());
   }
   co_await end_upload();
@@ -109,7 +110,7 @@ Task<Result<>> ProxyCall::upload_pieces() {
     const Result<> sent = co_await client_.send_body(*piece);
     if (!sent) co_return sent;
     if (left != 0 && upload_share_.spend(piece->size())) {
-      co_await upload_share_.next_turn(next_turn_);
+      co_await upload_share_.next_turn(around_.next_turn);
       if (stop_upload_) co_return Errc::cancelled;
     }
   }
@@ -199,6 +200,9 @@ Task<Result<>> ProxyCall::pass_head() {
   clean_response_fields(response_.headers, response_.status == 426);
   settings_.headers_down.apply(response_.headers, exchange_);
   if (settings_.headers_down.removes(http::FieldId::server)) response_.server_header = false;
+  if (!around_.set_cookie.empty()) {
+    response_.headers.add("Set-Cookie", around_.set_cookie, http::FieldId::set_cookie);
+  }
   const Result<> sent = co_await exchange_.send_head(response_);
   if (!sent) client_failed_ = true;
   co_return sent;
@@ -256,7 +260,7 @@ Task<Result<>> ProxyCall::send_piece(Bytes piece, http::Last last) {
   const Result<> sent = co_await exchange_.send_body(piece, last);
   if (!sent) client_failed_ = true;
   if (sent && last == http::Last::no && read_share_.spend(piece.size())) {
-    co_await read_share_.next_turn(next_turn_);
+    co_await read_share_.next_turn(around_.next_turn);
   }
   co_return sent;
 }
@@ -273,7 +277,7 @@ Task<Result<>> ProxyCall::switch_protocols() {
   }
   settings_.headers_down.apply(response_.headers, exchange_);
   exchange_.takeover =
-      std::make_unique<TunnelSession>(std::move(lease_), settings_.idle, next_turn_);
+      std::make_unique<TunnelSession>(std::move(lease_), settings_.idle, around_.next_turn);
   Result<> sent = co_await exchange_.send_head(response_);
   if (sent) sent = co_await exchange_.send_body({}, http::Last::no);
   if (!sent) client_failed_ = true;
@@ -283,11 +287,12 @@ Task<Result<>> ProxyCall::switch_protocols() {
 // --- the end -------------------------------------------------------------------------------------
 
 bool ProxyCall::judge_retry(Errc code) const noexcept {
-  if (!may_repeat_ || client_failed_ || upload_ != Upload::none) return false;
+  const bool may_repeat = first_use_ ? around_.may_repeat_new : around_.may_repeat_kept;
+  if (!may_repeat || client_failed_ || upload_ != Upload::none) return false;
   const bool died = code == Errc::end_of_stream || code == Errc::connection_reset;
   if (!died || parser_.started()) return false;
   if (!client_.anything_sent()) return true;
-  return !first_use_ && http::is_idempotent(exchange_.request.method);
+  return http::is_idempotent(exchange_.request.method);
 }
 
 // Tells the client what can be told. Returns success when that was an answer.

@@ -22,9 +22,15 @@ struct ProxySettings {
 
 class ProxyCall {
  public:
-  // `may_repeat`: whether the caller would make another attempt.
+  struct Surroundings {
+    NextTurn& next_turn;
+    // Whether the caller would make another attempt after a kept connection, or a new one, died.
+    bool may_repeat_kept = false;
+    bool may_repeat_new = false;
+    std::string_view set_cookie = {};  // for the client; "" = none
+  };
   ProxyCall(http::Exchange& exchange, Lease lease, const ProxySettings& settings,
-            NextTurn& next_turn, bool may_repeat);
+            const Surroundings& around);
   ProxyCall(const ProxyCall&) = delete;
   ProxyCall& operator=(const ProxyCall&) = delete;
 
@@ -33,9 +39,12 @@ class ProxyCall {
   // has been answered or has reset the exchange.
   // Errors: of the client (read_body, send_head, send_body), cancelled (the client has gone).
   Task<Result<>> run();
-  // Nothing was sent; or the connection was an old one that died without a byte of an answer, the
-  // method is idempotent and no body was read. Source: RFC 9110 §9.2.2, RFC 9112 §9.3.1.
+  // Nothing was sent; or the connection died without a byte of an answer, the method is idempotent
+  // and no body was read. Source: RFC 9110 §9.2.2, RFC 9112 §9.3.1.
   bool may_retry() const noexcept { return may_retry_; }
+  // Whether the upstream is to blame for the end. A kept connection that had died is no fault.
+  bool upstream_failed() const noexcept { return upstream_failed_; }
+  bool was_first_use() const noexcept { return first_use_; }
 
  private:
   // request side
@@ -67,13 +76,13 @@ class ProxyCall {
   Lease lease_;
   UpstreamConnection& connection_;
   const ProxySettings& settings_;
-  NextTurn& next_turn_;
   H1Client client_;
   http::H1ResponseParser parser_;
   http::Response response_;
   UpgradeRequest upgrade_;
   const bool first_use_;
-  const bool may_repeat_;
+  const Surroundings around_;
+  bool upstream_failed_ = false;
   bool may_retry_ = false;
   bool client_failed_ = false;  // what went wrong lies on the client's side
   bool answer_complete_ = false;

@@ -4,70 +4,131 @@
 
 #include "base/log.hpp"
 #include "proxy/failure_text.hpp"
+#include "proxy/proxy_header.hpp"
 
 namespace portero::proxy {
 namespace {
-
-// Upstreams that a request is taken to before it is given up.
-constexpr std::size_t upstreams_tried_max = 4;
 
 conf::HeaderEdit joined(const conf::HeaderEdit& first, const conf::HeaderEdit& second) {
   conf::HeaderEdit edit = first;
   edit.set.insert(edit.set.end(), second.set.begin(), second.set.end());
   edit.add.insert(edit.add.end(), second.add.begin(), second.add.end());
   edit.remove.insert(edit.remove.end(), second.remove.begin(), second.remove.end());
+  edit.replace.insert(edit.replace.end(), second.replace.begin(), second.replace.end());
   return edit;
+}
+
+void log_failure(const UpstreamPool& pool, const Error& error, const http::Exchange& exchange) {
+  log::warn("upstream.connect_failed", log::kv("upstream", pool.settings().text),
+            log::kv("error", error), log::kv("host", exchange.request.host),
+            log::kv("path", exchange.request.path));
 }
 
 }  // namespace
 
-ReverseProxy::ReverseProxy(ProxySettings settings, Balance policy, std::vector<PoolRef> pools,
-                           NextTurn& next_turn)
-    : settings_(std::move(settings)), balancer_(policy, std::move(pools)), next_turn_(next_turn) {}
+ReverseProxy::ReverseProxy(ReverseProxySettings settings, Balancer balancer, NextTurn& next_turn)
+    : settings_(std::move(settings)),
+      balancer_(std::move(balancer)),
+      budget_(settings_.retries.budget_percent),
+      next_turn_(next_turn) {}
 
 Task<Result<>> ReverseProxy::handle(http::Exchange& exchange) {
   const http::Request& request = exchange.request;
   if (request.method == http::Method::connect && !request.is_websocket_upgrade()) {
-    co_return co_await http::respond_error(exchange, 405, "CONNECT is not served here.\n");
+    co_return co_await http::respond_error(exchange, 405, "CONNECT is not served here.");
   }
-  for (int attempt = 0;; ++attempt) {
-    const bool is_retry = attempt != 0;
-    Result<Lease> lease = co_await lease_connection(exchange, is_retry);
+  budget_.note_request();
+  Attempt attempt;
+  attempt.index = balancer_.choose(request);
+  attempt.until_ms = coarse_clock().monotonic_ms + settings_.retries.within.count();
+  attempt.prelude = proxy_header(settings_.proxy_protocol, exchange);
+  for (;;) {
+    Result<Lease> lease = co_await lease_connection(exchange, attempt);
     if (!lease) {
       if (exchange.head_sent()) co_return Result<>();
       co_return lease.error();
     }
-    ProxyCall call(exchange, std::move(*lease), settings_, next_turn_, !is_retry);
+    // What has been sent is sent once more at most; a kept connection that had died costs nothing.
+    const ProxyCall::Surroundings around{
+        next_turn_, !attempt.fresh,
+        !attempt.fresh && balancer_.size() > 1 && may_try_again(attempt),
+        balancer_.cookie_for(attempt.index, exchange)};
+    ProxyCall call(exchange, std::move(*lease), settings_.call, around);
     const Result<> result = co_await call.run();
+    balancer_.learn(attempt.index, !call.upstream_failed());
     if (!call.may_retry()) co_return result;
+    if (call.was_first_use()) {
+      budget_.spend();
+      ++attempt.tries;
+      ++attempt.index;
+    }
+    attempt.fresh = true;
   }
 }
 
+bool ReverseProxy::may_try_again(const Attempt& attempt) const noexcept {
+  return attempt.tries < settings_.retries.tries && budget_.has_token() &&
+         coarse_clock().monotonic_ms <= attempt.until_ms;
+}
+
+// When no connection is to be had, the client has been answered.
+Task<Result<Lease>> ReverseProxy::lease_connection(http::Exchange& exchange, Attempt& attempt) {
+  Result<Lease> lease = co_await try_upstreams(exchange, attempt);
+  if (lease) co_return std::move(lease);
+  if (lease.error() != Errc::upstream_pool_full && !settings_.holds) {
+    co_return co_await give_up(exchange, attempt, lease.error());
+  }
+  Result<Lease> later = co_await wait_for_upstream(exchange, attempt);
+  if (later) co_return std::move(later);
+  co_return co_await give_up(exchange, attempt, later.error());
+}
+
+Task<Error> ReverseProxy::give_up(http::Exchange& exchange, const Attempt& attempt, Error error) {
+  if (error == Errc::cancelled) co_return error;
+  const UpstreamPool& pool = balancer_.at(attempt.index);
+  exchange.upstream = pool.settings().text;
+  const Result<> answered = co_await answer_failure(exchange, error, pool);
+  co_return answered ? error : answered.error();
+}
+
 // Takes an idle connection or makes one, trying the upstreams in turn: nothing has been sent yet,
-// so any request may go to the next. When none is to be had, the client has been answered.
-Task<Result<Lease>> ReverseProxy::lease_connection(http::Exchange& exchange, bool fresh) {
-  const std::size_t first = balancer_.choose();
-  const std::size_t tries = std::min(balancer_.size(), upstreams_tried_max);
+// so any request may go to the next. Leaves attempt.index at the last that was tried.
+Task<Result<Lease>> ReverseProxy::try_upstreams(http::Exchange& exchange, Attempt& attempt) {
   const bool ask_kernel = !http::is_idempotent(exchange.request.method);
-  Error error = Errc::internal;
-  for (std::size_t i = 0; i < tries; ++i) {
+  const std::size_t first = attempt.index;
+  Error error = Errc::upstream_pool_full;
+  bool has_tried = false;
+  for (std::size_t i = 0; i < balancer_.size(); ++i) {
     UpstreamPool& pool = balancer_.at(first + i);
-    if (!fresh) {
+    if (pool.is_full()) continue;
+    // Those that are known to be away get no second chance while others may be left.
+    if (has_tried && !balancer_.is_fit(first + i)) continue;
+    if (has_tried && (!may_try_again(attempt) || !budget_.spend())) break;
+    if (has_tried) ++attempt.tries;
+    attempt.index = first + i;
+    if (!attempt.fresh) {
       std::optional<Lease> idle = pool.take_idle(ask_kernel);
       if (idle) co_return std::move(*idle);
     }
-    Result<Lease> made = co_await pool.connect(settings_.connect);
+    Result<Lease> made = co_await pool.connect(settings_.call.connect, attempt.prelude);
     if (made) co_return std::move(*made);
+    has_tried = true;
     error = made.error();
+    balancer_.learn(first + i, false);
     exchange.upstream = pool.settings().text;
-    log::warn("upstream.connect_failed", log::kv("upstream", pool.settings().text),
-              log::kv("error", error), log::kv("host", exchange.request.host),
-              log::kv("path", exchange.request.path));
+    log_failure(pool, error, exchange);
   }
-  const Result<> answered =
-      co_await answer_failure(exchange, error, balancer_.at(first + tries - 1));
-  if (!answered) co_return answered.error();
   co_return error;
+}
+
+// Nothing was sent, so any method may wait.
+Task<Result<Lease>> ReverseProxy::wait_for_upstream(http::Exchange& exchange, Attempt& attempt) {
+  QueueLimits limits = settings_.queue;
+  limits.connect = settings_.call.connect;
+  limits.prelude = attempt.prelude;
+  const Connection kind = attempt.fresh ? Connection::fresh : Connection::any;
+  co_return co_await wait_for_connection(exchange, PoolRef(&balancer_.at(attempt.index)), limits,
+                                         kind);
 }
 
 Explained<std::unique_ptr<http::Handler>> make_reverse_proxy(const conf::Route& route,
@@ -75,21 +136,45 @@ Explained<std::unique_ptr<http::Handler>> make_reverse_proxy(const conf::Route& 
   const conf::Proxy& proxy = *route.proxy;
   const std::optional<Balance> policy = balance_from_text(proxy.balance);
   if (!policy) return "balance: " + proxy.balance + " is not known";
+  const bool has_health = !proxy.health.path.empty() || proxy.health.passive.has_value();
   std::vector<PoolRef> upstreams;
+  std::vector<UpstreamStatePointer> health;
   for (const conf::UpstreamAddress& address : proxy.to) {
-    Explained<PoolRef> pool = pools.get(upstream_settings(address, proxy));
+    const UpstreamSettings upstream = upstream_settings(address, proxy);
+    Explained<PoolRef> pool = pools.get(upstream);
     if (!pool) return pool.error();
+    health.push_back(pools.state("health " + proxy.health.path + " " + upstream.key()));
+    if (has_health) (*pool)->set_health(health.back());
     upstreams.push_back(std::move(*pool));
   }
   if (upstreams.empty()) return std::string("proxy: no upstream is given");
-  ProxySettings settings;
-  settings.connect = proxy.timeouts.connect;
-  settings.response = proxy.timeouts.response;
-  settings.idle = proxy.timeouts.idle;
-  settings.headers_up = HeaderEdits(joined(route.headers_up, proxy.headers_up));
-  settings.headers_down = HeaderEdits(proxy.headers_down);
-  return std::unique_ptr<http::Handler>(std::make_unique<ReverseProxy>(
-      std::move(settings), *policy, std::move(upstreams), pools.next_turn()));
+  ReverseProxySettings settings;
+  settings.call.connect = proxy.timeouts.connect;
+  settings.call.response = proxy.timeouts.response;
+  settings.call.idle = proxy.timeouts.idle;
+  settings.call.headers_up = HeaderEdits(joined(route.headers_up, proxy.headers_up));
+  settings.call.headers_down = HeaderEdits(proxy.headers_down);
+  settings.retries = proxy.retries;
+  settings.queue.size = proxy.queue.size;
+  settings.queue.wait = proxy.queue.wait;
+  settings.holds = proxy.queue_given;
+  settings.proxy_protocol = proxy.proxy_protocol;
+  BalanceSettings balance;
+  balance.policy = *policy;
+  balance.slow_start_ms = proxy.slow_start.count();
+  balance.cookie_key = pools.balancing().cookie_key;
+  if (proxy.health.passive) {
+    balance.fails = proxy.health.passive->fails;
+    balance.out_ms = proxy.health.passive->out_for.count();
+  }
+  auto handler = std::make_unique<ReverseProxy>(
+      std::move(settings), Balancer(std::move(balance), upstreams, health), pools.next_turn());
+  const bool checks = !proxy.health.path.empty() && pools.balancing().runs_checks;
+  for (std::size_t i = 0; checks && i < upstreams.size(); ++i) {
+    handler->add_check(
+        std::make_unique<HealthCheck>(proxy.health, upstreams[i], health[i], pools.next_turn()));
+  }
+  return std::unique_ptr<http::Handler>(std::move(handler));
 }
 
 }  // namespace portero::proxy

@@ -21,7 +21,11 @@ constexpr Milliseconds fastcgi_idle{200};
 std::string UpstreamSettings::key() const {
   std::string key = fastcgi ? "fastcgi " : tls ? "https " : "http ";
   key += unix_path.empty() ? name() : "unix:" + unix_path;
-  if (tls) key += " " + server_name + " " + ca_file + (insecure ? " insecure" : "");
+  if (tls)
+    key +=
+        " " + server_name + " " + ca_file + (insecure ? " insecure" : "") + " " + certificate_file;
+  if (proxy_protocol == conf::ProxyProtocol::v1) key += " PROXY v1";
+  if (proxy_protocol == conf::ProxyProtocol::v2) key += " PROXY v2";
   return key;
 }
 
@@ -47,6 +51,9 @@ UpstreamSettings upstream_settings(const conf::UpstreamAddress& address, const c
   settings.server_name = proxy.tls.server_name.empty() ? address.host : proxy.tls.server_name;
   settings.ca_file = proxy.tls.ca;
   settings.insecure = proxy.tls.insecure;
+  settings.certificate_file = proxy.tls.cert;
+  settings.key_file = proxy.tls.key;
+  settings.proxy_protocol = proxy.proxy_protocol;
   settings.idle = proxy.timeouts.idle;
   settings.max_concurrent = proxy.max_concurrent;
   return settings;

@@ -24,11 +24,14 @@ struct UpstreamSettings {
   std::string unix_path;
   bool fastcgi = false;
   bool tls = false;
-  std::string server_name;      // with TLS: who the upstream must prove to be
-  std::string ca_file;          // PEM; "" = the system's roots
-  bool insecure = false;        // accept any certificate
-  Milliseconds idle{120'000};   // how long an unused connection is kept
-  unsigned max_concurrent = 0;  // connections in use at a time; 0 = no limit
+  std::string server_name;            // with TLS: who the upstream must prove to be
+  std::string ca_file;                // PEM; "" = the system's roots
+  bool insecure = false;              // accept any certificate
+  Milliseconds idle{120'000};         // how long an unused connection is kept
+  unsigned max_concurrent = 0;        // connections in use at a time; 0 = no limit
+  std::string certificate_file = {};  // PEM: who this server is to the upstream; "" = nobody
+  std::string key_file = {};
+  conf::ProxyProtocol proxy_protocol = conf::ProxyProtocol::none;  // then nothing is kept
 
   // What makes two upstreams the same: pools with equal keys survive a reload.
   std::string key() const;

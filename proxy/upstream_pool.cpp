@@ -35,30 +35,35 @@ Lease::Lease(PoolRef pool) noexcept : pool_(std::move(pool)) {
 }
 
 Lease::~Lease() {
-  if (pool_) pool_->end_use(std::move(connection_), keep_);
+  if (pool_) pool_->end_use(*this);
 }
 
 // --- the pool ------------------------------------------------------------------------------------
 
-Explained<PoolRef> UpstreamPool::create(net::Loop& loop, UpstreamSettings settings) {
+Explained<PoolRef> UpstreamPool::create(net::Loop& loop, UpstreamSettings settings,
+                                        UpstreamStatePointer state) {
   std::unique_ptr<net::ClientContext> tls;
   if (settings.tls) {
     net::ClientOptions options;
     options.ca_file = settings.ca_file;
     options.insecure = settings.insecure;
+    options.certificate_file = settings.certificate_file;
+    options.key_file = settings.key_file;
     Explained<std::unique_ptr<net::ClientContext>> made = net::ClientContext::create(options);
     if (!made) return settings.text + ": " + made.error();
     tls = std::move(*made);
   }
-  return PoolRef(new UpstreamPool(loop, std::move(settings), std::move(tls)));
+  if (state == nullptr) state = std::make_shared<UpstreamState>();
+  return PoolRef(new UpstreamPool(loop, std::move(settings), std::move(tls), std::move(state)));
 }
 
 UpstreamPool::UpstreamPool(net::Loop& loop, UpstreamSettings settings,
-                           std::unique_ptr<net::ClientContext> tls)
+                           std::unique_ptr<net::ClientContext> tls, UpstreamStatePointer state)
     : loop_(loop),
       settings_(std::move(settings)),
       host_field_(settings_.host_field()),
       tls_(std::move(tls)),
+      state_(std::move(state)),
       sweep_timer_(&sweep, this) {
   for (const net::SocketAddress& address : literal_addresses(settings_)) {
     addresses_.push_back({address});
@@ -74,22 +79,35 @@ std::optional<Lease> UpstreamPool::take_idle(bool ask_kernel) {
     idle_.pop_back();
     if (connection->is_stale(ask_kernel)) continue;
     Lease lease{PoolRef(this)};
+    if (!count_in(lease)) {
+      idle_.push_back(std::move(connection));
+      return std::nullopt;
+    }
     lease.connection_ = std::move(connection);
     return lease;
   }
   return std::nullopt;
 }
 
-Task<Result<Lease>> UpstreamPool::connect(Milliseconds timeout) {
+// Takes one of the places that all workers share; false when there is none.
+bool UpstreamPool::count_in(Lease& lease) noexcept {
+  if (settings_.max_concurrent == 0) return true;
+  lease.is_counted_ = state_->in_use.fetch_add(1) < settings_.max_concurrent;
+  if (!lease.is_counted_) state_->in_use.fetch_sub(1);
+  return lease.is_counted_;
+}
+
+Task<Result<Lease>> UpstreamPool::connect(Milliseconds timeout, Bytes prelude) {
   if (is_full()) co_return Errc::upstream_pool_full;
   Lease lease{PoolRef(this)};
+  if (!count_in(lease)) co_return Errc::upstream_pool_full;
   Error last = Errc::name_not_found;
   const std::size_t first = first_address();
   const std::size_t tries = std::min(addresses_.size(), connect_tries_max);
   for (std::size_t i = 0; i < tries && !addresses_.empty(); ++i) {
     const std::size_t index = (first + i) % addresses_.size();
     const net::SocketAddress address = addresses_[index].where;
-    Result<Connection> connected = co_await connect_to(address, timeout);
+    Result<Connection> connected = co_await connect_to(address, timeout, prelude);
     if (connected) {
       avoid_until_ms_ = 0;
       lease.connection_ = std::move(*connected);
@@ -108,12 +126,17 @@ Task<Result<Lease>> UpstreamPool::connect(Milliseconds timeout) {
 }
 
 Task<Result<UpstreamPool::Connection>> UpstreamPool::connect_to(net::SocketAddress address,
-                                                                Milliseconds timeout) {
+                                                                Milliseconds timeout,
+                                                                Bytes prelude) {
   Result<std::unique_ptr<net::TcpStream>> dialled = co_await net::dial(loop_, address, timeout);
   if (!dialled) co_return dialled.error();
   auto connection = std::make_unique<UpstreamConnection>();
   connection->address = address;
   connection->tcp = dialled->get();
+  if (!prelude.empty()) {
+    const Result<> sent = co_await net::write_all(**dialled, prelude);
+    if (!sent) co_return sent.error();
+  }
   if (tls_ == nullptr) {
     connection->stream = std::move(*dialled);
     co_return std::move(connection);
@@ -159,9 +182,12 @@ void UpstreamPool::set_limits(Milliseconds idle, unsigned max_concurrent) noexce
   settings_.max_concurrent = max_concurrent;
 }
 
-void UpstreamPool::end_use(Connection connection, bool keep) {
+void UpstreamPool::end_use(Lease& lease) {
   PORTERO_ASSERT(in_use_ > 0);
   --in_use_;
+  if (lease.is_counted_) state_->in_use.fetch_sub(1);
+  Connection connection = std::move(lease.connection_);
+  const bool keep = lease.keep_ && settings_.proxy_protocol == conf::ProxyProtocol::none;
   // Not for a failed attempt: the first in line may have made it, and would try again at once.
   if (connection) line_.call_first();
   if (!keep || idle_.size() >= idle_connections_max) return;

@@ -17,6 +17,7 @@
 #include "base/timer_wheel.hpp"
 #include "net/tls_stream.hpp"
 #include "proxy/upstream.hpp"
+#include "proxy/upstream_state.hpp"
 #include "proxy/waiting_line.hpp"
 
 namespace portero::proxy {
@@ -56,13 +57,16 @@ class Lease {
   PoolRef pool_;
   std::unique_ptr<UpstreamConnection> connection_;
   bool keep_ = false;
+  bool is_counted_ = false;  // in what all workers have in use
 };
 
 class UpstreamPool
     : public boost::intrusive_ref_counter<UpstreamPool, boost::thread_unsafe_counter> {
  public:
   // Errors: a sentence for people when the CA file cannot be used.
-  static Explained<PoolRef> create(net::Loop& loop, UpstreamSettings settings);
+  // `state`: what other workers know of the same upstream; nullptr: there are none.
+  static Explained<PoolRef> create(net::Loop& loop, UpstreamSettings settings,
+                                   UpstreamStatePointer state = nullptr);
   UpstreamPool(const UpstreamPool&) = delete;
   UpstreamPool& operator=(const UpstreamPool&) = delete;
 
@@ -72,7 +76,8 @@ class UpstreamPool
   // Errors: name_not_found (no address yet), upstream_pool_full, connection_refused,
   //   host_unreachable, timeout_connect, too_many_descriptors, tls_certificate, tls_handshake, …
   // Units: the timeout is for each address. Limits: connect_tries_max addresses.
-  Task<Result<Lease>> connect(Milliseconds timeout);
+  // `prelude` is sent before anything else, TLS included.
+  Task<Result<Lease>> connect(Milliseconds timeout, Bytes prelude = {});
 
   // Replaces what a name resolves to; idle connections to other addresses are closed. Does nothing
   // for a literal address.
@@ -92,8 +97,13 @@ class UpstreamPool
   bool has_address() const noexcept { return !addresses_.empty(); }
   std::size_t idle_count() const noexcept { return idle_.size(); }
   bool is_full() const noexcept {
-    return settings_.max_concurrent != 0 && in_use_ >= settings_.max_concurrent;
+    return settings_.max_concurrent != 0 && state_->in_use >= settings_.max_concurrent;
   }
+  // Whether it is in health, for people; told by the balancers.
+  bool is_fit() const noexcept {
+    return health_ == nullptr || health_->is_fit(coarse_clock().monotonic_ms);
+  }
+  void set_health(UpstreamStatePointer health) noexcept { health_ = std::move(health); }
   // Who waits for a connection; see upstream_queue.
   WaitingLine& line() noexcept { return line_; }
   const WaitingLine& line() const noexcept { return line_; }
@@ -108,9 +118,12 @@ class UpstreamPool
   };
   using Connection = std::unique_ptr<UpstreamConnection>;
 
-  UpstreamPool(net::Loop& loop, UpstreamSettings settings, std::unique_ptr<net::ClientContext> tls);
-  void end_use(Connection connection, bool keep);
-  Task<Result<Connection>> connect_to(net::SocketAddress address, Milliseconds timeout);
+  UpstreamPool(net::Loop& loop, UpstreamSettings settings, std::unique_ptr<net::ClientContext> tls,
+               UpstreamStatePointer state);
+  bool count_in(Lease& lease) noexcept;
+  void end_use(Lease& lease);
+  Task<Result<Connection>> connect_to(net::SocketAddress address, Milliseconds timeout,
+                                      Bytes prelude);
   std::size_t first_address() noexcept;
   Milliseconds sweep_period() const noexcept;
   static void sweep(void* self);
@@ -129,6 +142,8 @@ class UpstreamPool
   std::vector<Connection> idle_;  // the latest last
   unsigned in_use_ = 0;
   unsigned in_use_peak_ = 0;  // since the last sweep
+  UpstreamStatePointer state_;
+  UpstreamStatePointer health_;
   WaitingLine line_;
   Timer sweep_timer_;
 };

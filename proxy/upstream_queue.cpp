@@ -24,7 +24,7 @@ Task<Result<Lease>> try_once(UpstreamPool& pool, const QueueLimits& limits, Conn
     // An idle connection may keep the very process busy that could answer.
     pool.close_one_idle();
   }
-  co_return co_await pool.connect(limits.connect);
+  co_return co_await pool.connect(limits.connect, limits.prelude);
 }
 
 }  // namespace

@@ -13,6 +13,7 @@ struct QueueLimits {
   unsigned size = 1'000;
   Milliseconds wait{10'000};
   Milliseconds connect{3'000};  // of one attempt
+  Bytes prelude = {};           // sent first on a new connection
 };
 
 enum class Connection : std::uint8_t {

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 
+#include "base/atomic_file.hpp"
 #include "base/ip_address.hpp"
+#include "net/crypto.hpp"
 
 namespace portero {
 namespace {
@@ -17,14 +19,37 @@ void collect_name(const conf::UpstreamAddress& address, conf::Duration period, N
   if (!added) known->second = std::min(known->second, period);
 }
 
-void collect_names(const std::vector<conf::Route>& routes, NamePeriods& names) {
+using Proxies = std::vector<const conf::Proxy*>;
+
+void collect_proxies(const std::vector<conf::ErrorPage>& pages, Proxies& proxies) {
+  for (const conf::ErrorPage& page : pages) {
+    if (page.proxy) proxies.push_back(&*page.proxy);
+  }
+}
+
+void collect_proxies(const std::vector<conf::Route>& routes, Proxies& proxies) {
   for (const conf::Route& route : routes) {
-    if (route.proxy) {
-      for (const conf::UpstreamAddress& address : route.proxy->to) {
-        collect_name(address, route.proxy->resolve, names);
-      }
-    }
-    if (route.php) collect_name(route.php->to, conf::Proxy().resolve, names);
+    if (route.proxy) proxies.push_back(&*route.proxy);
+    collect_proxies(route.errors, proxies);
+    collect_proxies(route.routes, proxies);
+  }
+}
+
+// Every `proxy` of the configuration, those of error pages included.
+Proxies proxies_of(const conf::Config& config) {
+  Proxies proxies;
+  for (const conf::Site& site : config.sites) {
+    collect_proxies(site.routes, proxies);
+    collect_proxies(site.errors, proxies);
+  }
+  return proxies;
+}
+
+void collect_names(const std::vector<conf::Route>& routes, NamePeriods& names) {
+  const conf::Duration period = conf::Proxy().resolve;
+  for (const conf::Route& route : routes) {
+    if (route.php) collect_name(route.php->to, period, names);
+    if (route.forward_auth) collect_name(route.forward_auth->to, period, names);
     collect_names(route.routes, names);
   }
 }
@@ -41,7 +66,27 @@ log::Format access_format(const conf::AccessLog& settings) {
 std::map<UpstreamName, conf::Duration> upstream_names(const conf::Config& config) {
   NamePeriods names;
   for (const conf::Site& site : config.sites) collect_names(site.routes, names);
+  for (const conf::Proxy* const proxy : proxies_of(config)) {
+    for (const conf::UpstreamAddress& address : proxy->to) {
+      collect_name(address, proxy->resolve, names);
+    }
+  }
   return names;
+}
+
+std::string load_cookie_key(const conf::Config& config) {
+  const Proxies proxies = proxies_of(config);
+  const auto uses_cookie = [](const conf::Proxy* proxy) { return proxy->balance == "cookie"; };
+  if (std::none_of(proxies.begin(), proxies.end(), uses_cookie)) return {};
+  const std::string path = config.storage + "/cookie.key";
+  if (const std::optional<std::string> known = read_file(path); known && !known->empty()) {
+    return *known;
+  }
+  constexpr std::size_t key_bytes = 32;
+  const std::string key = net::sha256_hex(net::random_bytes(key_bytes));
+  make_private_directories(config.storage);
+  write_file_atomically(path, key, 0600);
+  return key;
 }
 
 std::vector<AccessLog> open_access_logs(const conf::Config& config, const Generation* previous) {

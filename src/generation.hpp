@@ -36,11 +36,16 @@ struct Generation {
   std::vector<AccessLog> access_logs;  // one per site
   std::shared_ptr<const net::CertificateStore> certificates;
   std::shared_ptr<const ResolvedNames> names;
+  std::string cookie_key;  // of `balance: cookie`; "" where nobody needs it
 };
 
 // Every upstream of the configuration that has a name to look up, and how often: the shortest
 // `resolve` of those that use it.
 std::map<UpstreamName, conf::Duration> upstream_names(const conf::Config& config);
+
+// The key that signs cookies of `balance: cookie`, from the storage, where it is made at its first
+// use; "" when no route needs it. Throws std::system_error naming the file.
+std::string load_cookie_key(const conf::Config& config);
 
 // Opens the access log of each site; sites with the same file share a sink, and sinks of `previous`
 // are kept. Throws std::system_error naming the file.

@@ -201,6 +201,7 @@ std::shared_ptr<const Generation> Server::prepare(SharedConfig config) {
     std::erase_if(next->listeners, [](const ListenerSpec& spec) { return spec.address == "[::]"; });
   }
   next->access_logs = open_access_logs(*config, generation_.get());
+  next->cookie_key = load_cookie_key(*config);
   next->certificates = certificates_->prepare(config);
   std::vector<UpstreamName> names;
   for (const auto& [name, period] : upstream_names(*config)) names.push_back(name);

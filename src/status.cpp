@@ -79,12 +79,14 @@ json::array describe_upstreams(const std::vector<std::unique_ptr<Worker>>& worke
       sum.in_flight += figures.in_flight;
       sum.idle += figures.idle;
       sum.resolved = sum.resolved || figures.resolved;
+      sum.healthy = sum.healthy && figures.healthy;
     }
   }
   json::array out;
   for (const auto& [address, figures] : sums) {
     out.push_back(json::object{{"address", address},
                                {"resolved", figures.resolved},
+                               {"healthy", figures.healthy},
                                {"in_flight", figures.in_flight},
                                {"idle_connections", figures.idle}});
   }

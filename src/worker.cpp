@@ -9,6 +9,7 @@
 #include "http/h1_connection.hpp"
 #include "http/h2_connection.hpp"
 #include "net/tls_stream.hpp"
+#include "proxy/health_check.hpp"
 #include "site_service.hpp"
 
 namespace portero {
@@ -19,6 +20,7 @@ constexpr Milliseconds handshake_time_max{10'000};
 constexpr Milliseconds newcomer_time_max{1'000};
 // After the grace period everything is cut; this bounds how long the loop then still runs.
 constexpr Milliseconds cut_time_max{2'000};
+constexpr Milliseconds check_time_max{2'000};  // of a health check, when all else has ended
 constexpr int turn_ms_max = 1'000;
 
 std::vector<std::string> alpn_protocols(const conf::Config& config) {
@@ -106,7 +108,8 @@ Worker::Worker(std::size_t index, hub::Hub& hub, SharedParts& shared, OnDemandGa
       passwords_(shared.passwords, loop_),
       limits_(shared.rates, shared.connections),
       name_gate_(std::move(ask)),
-      context_{loop_, shard_, proxy::PoolSet(loop_), {}, shared.rates, passwords_},
+      context_{loop_, shard_,       proxy::PoolSet(loop_, {&shared.upstreams, {}, index == 0}),
+               {},    shared.rates, passwords_},
       site_service_(make_site_service(*this)),
       hub_service_(make_hub_service(*this)),
       newcomer_timer_([](void* self) { static_cast<Worker*>(self)->cut_newcomers(); }, this),
@@ -129,6 +132,10 @@ void Worker::run_thread() {
   // Per-worker objects belong to this thread: their timers, pools and frames end here.
   listeners_.clear();
   snapshot_.reset();
+  const std::int64_t until_ms = coarse_clock().monotonic_ms + check_time_max.count();
+  do {
+    loop_.run_once(proxy::HealthCheck::running() == 0 ? 0 : 10);
+  } while (proxy::HealthCheck::running() != 0 && coarse_clock().monotonic_ms < until_ms);
   context_.pools.clear();
   tls_.reset();
   loop_.run_once(0);
@@ -154,6 +161,7 @@ void Worker::adopt(std::shared_ptr<const Generation> generation, std::vector<Bou
   limits_.adopt(config);
   tls_->set_guard(limits_.empty() ? nullptr : &limits_);
   shard_.adopt(std::shared_ptr<const conf::Hub>(generation_->config, &config.hub));
+  context_.pools.set_cookie_key(generation_->cookie_key);
   snapshot_ = boost::make_local_shared<Snapshot>(generation_, context_);
   context_.pools.drop_unused();
 
@@ -197,7 +205,8 @@ void Worker::set_names(std::shared_ptr<const ResolvedNames> names) {
 std::vector<UpstreamFigures> Worker::upstream_figures() const {
   std::vector<UpstreamFigures> all;
   for (const auto& [key, pool] : context_.pools.pools()) {
-    all.push_back({pool->settings().text, pool->in_use(), pool->idle_count(), pool->has_address()});
+    all.push_back({pool->settings().text, pool->in_use(), pool->idle_count(), pool->has_address(),
+                   pool->is_fit()});
   }
   return all;
 }

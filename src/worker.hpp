@@ -40,12 +40,14 @@ struct UpstreamFigures {
   std::size_t in_flight = 0;
   std::size_t idle = 0;
   bool resolved = false;
+  bool healthy = true;
 };
 
 // What all workers use together.
 struct SharedParts {
   proxy::RateTable rates;
   ConnectionTable connections;
+  proxy::UpstreamStates upstreams;
   proxy::PasswordThread passwords;
 };
 

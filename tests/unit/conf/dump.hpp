@@ -270,6 +270,26 @@ class Dump {
       add("server_name", proxy.tls.server_name, standard.tls.server_name);
       add("ca", proxy.tls.ca, standard.tls.ca);
       add("insecure", proxy.tls.insecure, standard.tls.insecure);
+      add("cert", proxy.tls.cert, standard.tls.cert);
+      add("key", proxy.tls.key, standard.tls.key);
+      add("http2", proxy.http2, false);
+      add("buffering", proxy.buffering, false);
+      add("slow_start", proxy.slow_start, standard.slow_start);
+      add("proxy_protocol", static_cast<int>(proxy.proxy_protocol), 0);
+      if (proxy.queue_given) {
+        line(fmt::format("queue: {} wait {}", proxy.queue.size, show(proxy.queue.wait)));
+      }
+      add("retries.tries", proxy.retries.tries, standard.retries.tries);
+      add("retries.for", proxy.retries.within, standard.retries.within);
+      add("retries.budget", proxy.retries.budget_percent, standard.retries.budget_percent);
+      if (!proxy.health.path.empty()) {
+        line(fmt::format("health: {} every {} timeout {}", proxy.health.path,
+                         show(proxy.health.every), show(proxy.health.timeout)));
+      }
+      if (proxy.health.passive) {
+        line(fmt::format("passive: {} for {}", proxy.health.passive->fails,
+                         show(proxy.health.passive->out_for)));
+      }
       add_headers("headers_up", proxy.headers_up);
       add_headers("headers_down", proxy.headers_down);
     });

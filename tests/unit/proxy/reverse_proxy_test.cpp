@@ -1,5 +1,6 @@
 #include "proxy/reverse_proxy.hpp"
 
+#include <optional>
 #include <string>
 
 #include <doctest/doctest.h>
@@ -304,14 +305,26 @@ TEST_CASE("reverse_proxy: an upstream that does not answer in time is 504") {
   CHECK(rig.ended_at(peer));
 }
 
+namespace {
+
+Task<> hold(UpstreamPool& pool, std::optional<Lease>& lease) {
+  Result<Lease> made = co_await pool.connect(Milliseconds(1'000));
+  if (made) lease.emplace(std::move(*made));
+}
+
+}  // namespace
+
 TEST_CASE("reverse_proxy: with all connections in use it answers 503 and when to come back") {
   ProxyRig rig;
   rig.route.proxy->max_concurrent = 1;
+  rig.route.proxy->queue.wait = Milliseconds(0);
   rig.start();
   Explained<PoolRef> pool =
       rig.pools.get(upstream_settings(rig.upstream.address(), *rig.route.proxy));
   REQUIRE(pool);
-  const Lease busy(*pool);
+  std::optional<Lease> busy;
+  spawn(hold(**pool, busy));
+  REQUIRE(rig.turn_until([&] { return busy.has_value(); }));
   rig.client().feed(get);
   const std::string answer = rig.answer("way\n");
   CHECK(contains(answer, "HTTP/1.1 503 Service Unavailable\r\n"));

@@ -8,7 +8,6 @@
 
 #include <doctest/doctest.h>
 
-#include "proxy/balancer.hpp"
 #include "proxy/pool_set.hpp"
 #include "unit/proxy/proxy_harness.hpp"
 
@@ -225,24 +224,4 @@ TEST_CASE("upstream: resolves a name of the system") {
   CHECK(found[0].port() == 8080);
   CHECK(found[0].ip().is_loopback());
   CHECK(resolve_blocking("127.0.0.1", 1).size() == 1);
-}
-
-TEST_CASE("balancer: each policy reaches every upstream and respects who is busy") {
-  net::Loop loop;
-  std::vector<PoolRef> pools;
-  for (std::uint16_t port = 1; port <= 4; ++port)
-    pools.push_back(pool_of(loop, to("127.0.0.1", port)));
-  for (const char* name : {"two_random", "random", "round_robin", "least_conn"}) {
-    CAPTURE(name);
-    Balancer balancer(*balance_from_text(name), pools);
-    std::set<std::size_t> seen;
-    for (int i = 0; i < 200; ++i) seen.insert(balancer.choose());
-    CHECK(seen.size() == 4);
-  }
-  CHECK_FALSE(balance_from_text("luck"));
-  const Lease a(pools[0]);
-  const Lease b(pools[1]);
-  const Lease c(pools[3]);
-  Balancer least(Balance::least_conn, pools);
-  for (int i = 0; i < 8; ++i) CHECK(least.choose() == 2);
 }
