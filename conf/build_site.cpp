@@ -124,9 +124,9 @@ class SiteBuilder {
                                                 : LogFilter::mask;
       log.filter.emplace_back(field, filter);
     }
-    const bool needs_file = log.roll || !log.group.empty() || node.has("mode");
+    const bool needs_file = log.roll || !log.group.empty();
     if (needs_file && log.file.empty()) {
-      report(node.where, path, "`roll`, `mode` and `group` need a `file`");
+      report(node.where, path, "`roll` and `group` need a `file`");
     }
   }
 

@@ -52,6 +52,8 @@ constexpr std::array<FormInfo, static_cast<std::size_t>(Form::count_)> infos = {
     {"names such as example.com, *.example.com, http://host or :8080", "names", ""},
     {"statuses such as 502, 503", "statuses", ""},
     {"a regular expression", "regular expression", ""},
+    {"permissions such as \"0640\"", "octal", "^[0-7]{3,4}$"},
+    {"a field such as client_ip, uri or query.token", "field", ""},
 }};
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/access_fields.hpp"
 #include "base/bytes.hpp"
 #include "base/placeholders.hpp"
 #include "base/regexp.hpp"
@@ -94,6 +95,16 @@ Issue check_php_file(std::string_view text) {
   const std::size_t at = text.find(index);
   if (at == std::string_view::npos) return check_template(text);
   return check_template(fmt::format("{}x{}", text.substr(0, at), text.substr(at + index.size())));
+}
+
+Issue check_access_field(std::string_view text) {
+  const bool is_parameter =
+      text.starts_with(access_query_prefix) && text.size() > access_query_prefix.size();
+  const std::vector<std::string_view> fields(access_fields.begin(), access_fields.end());
+  if (is_parameter || std::find(fields.begin(), fields.end(), text) != fields.end()) {
+    return std::nullopt;
+  }
+  return issue(fmt::format("an access line has no field \"{}\"", text), nearest(text, fields));
 }
 
 Issue check_regexp(std::string_view text) {
@@ -283,6 +294,10 @@ Issue check_form(const Value& value, std::string_view text) {
     case Form::folder:
     case Form::file_pattern: return check_text(text);
     case Form::regexp: return check_regexp(text);
+    case Form::file_mode:
+      return parse_file_mode(text) ? Issue()
+                                   : issue(fmt::format("\"{}\" is no octal mode", text), "0640");
+    case Form::access_field: return check_access_field(text);
   }
   return std::nullopt;
 }

@@ -56,6 +56,8 @@ enum class Form : std::uint8_t {
   site_names,
   status_list,
   regexp,
+  file_mode,     // octal
+  access_field,  // of an access line
   count_  // not a form: the number of them
 };
 

@@ -14,7 +14,9 @@ constexpr Word tls_words[] = {{"auto"}, {"internal"}, {"off"}};
 constexpr Word tls_version_words[] = {{"1.2"}, {"1.3"}};
 constexpr Word client_auth_words[] = {{"request"}, {"require"}, {"verify"}};
 constexpr Word protocol_words[] = {{"http"}, {"https"}, {"websocket"}};
-constexpr Word access_format_words[] = {{"auto"}, {"json"}, {"console"}, {"combined", false}};
+constexpr Word access_format_words[] = {{"auto"}, {"json"}, {"console"}, {"combined"}};
+constexpr Word filter_words[] = {{"mask"}, {"hash"}, {"drop"}};
+constexpr Value filter_value = {.words = filter_words};
 constexpr Word level_words[] = {{"debug"}, {"info"}, {"warn"}, {"error"}};
 
 // "*" in a value stands for any characters; an empty one asks only whether the name is there.
@@ -283,34 +285,33 @@ constexpr Key access_log_keys[] = {
     {.name = "format",
      .value = word(access_format_words),
      .fallback = "auto",
-     .doc = "`auto` is `console` on a terminal and `json` elsewhere."},
+     .doc =
+         "`auto` is `console` on a terminal and `json` elsewhere; `combined` is that of Apache."},
     {.name = "level",
      .value = word(level_words),
-     .doc = "The least important lines.",
-     .available = false,
-     .instead = "leave it out: every request is logged"},
+     .fallback = "info",
+     .doc = "`warn` logs answers with a status from 400 on, `error` from 500 on."},
     {.name = "roll",
      .value = map(roll),
-     .doc = "When a new file is begun.",
-     .available = false,
-     .instead = "use logrotate and `portero reload`"},
+     .doc = "When the file is put aside (`app.log.20261130T101500Z`) and a new one begun."},
     {.name = "mode",
-     .value = text_value,
-     .doc = "The file's permissions.",
-     .available = false,
-     .instead = "set them on the folder"},
+     .value = one(Form::file_mode),
+     .fallback = "\"0640\"",
+     .doc = "The file's permissions, in quotes."},
+    {.name = "group", .value = text_value, .doc = "The file's group: `adm`."},
     {.name = "filter",
-     .value = map_of(text_value, Form::text),
-     .doc = "Fields to mask, hash or drop.",
-     .available = false,
-     .instead = "leave it out: secrets are masked anyway"},
+     .value = map_of(filter_value, Form::access_field),
+     .doc = "What becomes of a field before it is written: `mask` (`***`; of an address the "
+            "network remains), `hash` (the same for the same value, while the process runs), "
+            "`drop`. Fields: `client_ip`, `user`, `method`, `host`, `uri`, `user_agent`, "
+            "`referer`, `upstream`, `request_id`, `query.NAME`."},
 };
 
 constexpr Key roll_keys[] = {
     {.name = "size",
-     .value = size(megabyte, 1'000'000 * megabyte),
+     .value = size(0, 1'000'000 * megabyte),
      .fallback = "100MB",
-     .doc = "At this size."},
+     .doc = "At this size; 0 is never."},
     {.name = "age", .value = duration(hour, 3650 * day), .doc = "At this age."},
     {.name = "keep", .value = integer(0, 10'000), .fallback = "10", .doc = "Old files kept."},
     {.name = "compress",

@@ -55,10 +55,37 @@ void collect_names(const std::vector<conf::Route>& routes, NamePeriods& names) {
 }
 
 // "auto": console on a terminal, JSON elsewhere.
-log::Format access_format(const conf::AccessLog& settings) {
+http::AccessFormat access_format(const conf::AccessLog& settings) {
   const bool terminal = settings.file.empty() && ::isatty(STDERR_FILENO) == 1;
   const bool console = settings.format == "console" || (settings.format == "auto" && terminal);
-  return console ? log::Format::console : log::Format::json;
+  if (console) return http::AccessFormat::console;
+  return settings.format == "combined" ? http::AccessFormat::combined : http::AccessFormat::json;
+}
+
+http::AccessLogSettings access_settings(const conf::AccessLog& settings) {
+  constexpr int bad_request = 400;
+  constexpr int server_error = 500;
+  http::AccessLogSettings out;
+  out.format = access_format(settings);
+  if (settings.level == "warn") out.status_min = bad_request;
+  if (settings.level == "error") out.status_min = server_error;
+  for (const auto& [field, filter] : settings.filter) {
+    out.filters.emplace_back(field, filter == conf::LogFilter::drop   ? http::AccessFilter::drop
+                                    : filter == conf::LogFilter::hash ? http::AccessFilter::hash
+                                                                      : http::AccessFilter::mask);
+  }
+  return out;
+}
+
+log::FileSettings file_settings(const conf::AccessLog& settings) {
+  log::FileSettings out;
+  out.mode = settings.mode;
+  if (!settings.group.empty()) out.group = log::group_id(settings.group);
+  if (settings.roll) {
+    out.roll = log::RollSettings{settings.roll->size, settings.roll->age.count() / 1'000,
+                                 settings.roll->keep, settings.roll->compress};
+  }
+  return out;
 }
 
 }  // namespace
@@ -101,9 +128,11 @@ std::vector<AccessLog> open_access_logs(const conf::Config& config, const Genera
     AccessLog log;
     if (site.log.on) {
       std::shared_ptr<log::FileSink>& sink = by_path[site.log.file];
-      if (!sink) sink = std::make_shared<log::FileSink>(site.log.file);
+      const log::FileSettings settings = file_settings(site.log);
+      if (!sink) sink = std::make_shared<log::FileSink>(site.log.file, settings);
+      sink->set_settings(settings);
       log.sink = sink;
-      log.format = access_format(site.log);
+      log.settings = access_settings(site.log);
     }
     logs.push_back(std::move(log));
   }

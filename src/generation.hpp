@@ -13,6 +13,7 @@
 
 #include "base/log_file.hpp"
 #include "conf/config.hpp"
+#include "http/access_log.hpp"
 #include "listener_plan.hpp"
 #include "net/certificate_store.hpp"
 #include "net/dial.hpp"
@@ -26,7 +27,7 @@ using ResolvedNames = std::map<std::string, std::vector<net::SocketAddress>>;
 
 struct AccessLog {
   std::shared_ptr<log::FileSink> sink;  // nullptr = off
-  log::Format format = log::Format::json;
+  http::AccessLogSettings settings;
 };
 
 struct Generation {

@@ -216,7 +216,8 @@ Task<Result<>> Snapshot::answer(http::Exchange& exchange, http::Handler* handler
 
 void Snapshot::write_access_line(const http::Exchange& exchange, const proxy::Site& site) const {
   const AccessLog& log = generation_->access_logs[site.index];
-  if (log.sink) log.sink->append(http::format_access_line(exchange, log.format));
+  if (!log.sink || exchange.status_sent < log.settings.status_min) return;
+  log.sink->append(http::format_access_line(exchange, log.settings));
 }
 
 }  // namespace portero

@@ -56,7 +56,7 @@ LIBRARIES = [
     ("Boost.Asio", r"boost/asio", r"src/[^/]+$"),
     ("Boost.Beast", r"boost/beast", r"src/metrics_server"),
     ("CLI11", r"CLI/", r"src/[^/]+$"),
-    ("zlib, zstd, brotli", r"(zlib|zstd)\.h|brotli/", r"proxy/encoders"),
+    ("zlib, zstd, brotli", r"(zlib|zstd)\.h|brotli/", r"proxy/encoders|src/base/log_roll"),
     ("RE2", r"re2/", r"src/base/regexp"),
     ("libcrypt, libargon2", r"crypt\.h|argon2\.h", r"proxy/password_hash"),
     ("Boost.JSON", r"boost/json", r"(hub|conf|acme)/|src/[^/]+$"),

@@ -1,9 +1,11 @@
 #include "base/log.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <system_error>
 
 #include <fmt/chrono.h>
@@ -92,6 +94,26 @@ std::string console_line(LogLevel level, std::string_view event, std::initialize
   return line;
 }
 
+// systemd-journald takes "<N>" at the start of a line for its priority: only where it reads stderr.
+// Source: sd-daemon(3), systemd.exec(5) on JOURNAL_STREAM.
+bool stderr_is_journal() {
+  const char* const stream = std::getenv("JOURNAL_STREAM");
+  struct stat info {};
+  if (stream == nullptr || ::fstat(STDERR_FILENO, &info) != 0) return false;
+  return fmt::format("{}:{}", info.st_dev, info.st_ino) == stream;
+}
+
+std::string_view priority_of(LogLevel level) noexcept {
+  switch (level) {
+    case LogLevel::debug: return "<7>";
+    case LogLevel::info: return "<6>";
+    case LogLevel::warn: return "<4>";
+    case LogLevel::error: return "<3>";
+    case LogLevel::off: break;
+  }
+  return "";
+}
+
 // One write() per line: the kernel keeps lines of several threads whole (pipes up to 4 KiB, files
 // and terminals always).
 void write_stderr(std::string line) {
@@ -128,6 +150,8 @@ void write(LogLevel level, std::string_view event, std::initializer_list<Pair> p
   if (Sink* sink = current_sink.load()) {
     sink->append(line);
   } else {
+    static const bool has_priority = stderr_is_journal();
+    if (has_priority) line.insert(0, priority_of(level));
     write_stderr(std::move(line));
   }
 }

@@ -5,31 +5,50 @@
 // and their number is written as soon as there is room.
 #pragma once
 
+#include <sys/types.h>
+
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "base/fd.hpp"
 #include "base/log.hpp"
+#include "base/log_roll.hpp"
 
 namespace portero::log {
+
+struct FileSettings {
+  mode_t mode = 0640;
+  std::optional<gid_t> group;  // nothing: the process's
+  std::optional<RollSettings> roll;
+};
+
+// The group of that name. Throws std::system_error naming it when there is none.
+gid_t group_id(const std::string& name);
 
 class FileSink final : public Sink {
  public:
   static constexpr std::size_t buffer_bytes_max = 4 * 1024 * 1024;
 
-  // Opens `path` for appending (created 0640), or takes stderr when it is empty.
+  // Opens `path` for appending, or takes stderr when it is empty.
   // Throws std::system_error naming the path (configuration time only).
-  explicit FileSink(std::string path);
+  explicit FileSink(std::string path, FileSettings settings = {});
   ~FileSink() override { flush(); }
 
   void append(std::string_view line) override;
   void flush();
+  // What a new configuration wants of the file, from the next flush on.
+  void set_settings(const FileSettings& settings);
   const std::string& path() const noexcept { return path_; }
 
  private:
   void reopen_if_moved();
+  void apply_permissions() noexcept;
+  void roll_if_due();
 
   std::string path_;
+  FileSettings settings_;
+  std::int64_t begun_s_ = 0;
   Fd file_;
   std::mutex mutex_;
   std::string buffer_;

@@ -5,14 +5,32 @@
 #pragma once
 
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
-#include "base/log.hpp"
 #include "http/exchange.hpp"
 
 namespace portero::http {
 
+enum class AccessFormat : std::uint8_t { json, console, combined };
+
+// What is done with a value before it is written.
+enum class AccessFilter : std::uint8_t {
+  mask,  // "***"; of an address the network: /24, /48
+  hash,  // 16 hex digits, the same for the same value while the process runs
+  drop,  // not written; "-" where the format needs something
+};
+
+struct AccessLogSettings {
+  AccessFormat format = AccessFormat::json;
+  int status_min = 0;  // of an answer that is logged
+  // By field: one of access_fields, or query.NAME.
+  std::vector<std::pair<std::string, AccessFilter>> filters;
+};
+
 // Units: duration in milliseconds since exchange.started_ms by coarse_clock().
-std::string format_access_line(const Exchange& exchange, log::Format format);
+std::string format_access_line(const Exchange& exchange, const AccessLogSettings& settings);
 
 // Replaces the values of secret query parameters in a request target or URL by "***".
 std::string mask_secrets(std::string_view target);

@@ -3,11 +3,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include <doctest/doctest.h>
 
@@ -88,4 +90,35 @@ TEST_CASE("log_file: a path that cannot be opened is named") {
   } catch (const std::system_error& error) {
     CHECK(std::string(error.what()).find("/nonexistent/access.log") != std::string::npos);
   }
+}
+
+TEST_CASE("log_file: a full file is put aside, and only the newest are kept") {
+  TemporaryFolder folder;
+  const auto path = folder.path / "access.log";
+  log::FileSettings settings;
+  settings.mode = 0604;
+  settings.roll = log::RollSettings{100, 0, 2, false};
+  log::FileSink sink(path, settings);
+  const std::string line(60, 'x');
+  for (int i = 0; i < 9; ++i) {
+    sink.append(line + std::to_string(i));
+    sink.flush();
+  }
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path)) {
+    names.push_back(entry.path().filename());
+    CHECK((std::filesystem::status(entry.path()).permissions() & std::filesystem::perms::mask) ==
+          std::filesystem::perms(0604));
+  }
+  std::sort(names.begin(), names.end());
+  REQUIRE(names.size() == 3);
+  CHECK(names[0] == "access.log");
+  CHECK(names[1].starts_with("access.log.2"));
+  CHECK(content_of(folder.path / names[2]) == line + "6\n" + line + "7\n");
+  CHECK(content_of(path) == line + "8\n");
+}
+
+TEST_CASE("log_file: an unknown group is named") {
+  CHECK_THROWS_WITH_AS(log::group_id("no-such-group"),
+                       doctest::Contains("there is no group \"no-such-group\""), std::system_error);
 }
