@@ -155,7 +155,21 @@ Parsed<std::vector<std::string>> parse_networks(std::string_view text) {
   return refuse(fmt::format("\"{}\" is not an IP address or network", text));
 }
 
+// "srv://_http._tcp.app.internal": hosts and ports come from SRV records (RFC 2782).
+static Parsed<UpstreamAddress> parse_srv_upstream(std::string_view text) {
+  const std::string_view name = text.substr(std::string_view("srv://").size());
+  if (!name.starts_with('_') || name.find_first_of(":/?# ") != std::string_view::npos) {
+    return refuse("the name of SRV records begins with a service, and has no port",
+                  "srv://_http._tcp.app.internal");
+  }
+  UpstreamAddress address;
+  address.host = to_lower(name);
+  address.text = std::string(text);
+  return address;
+}
+
 Parsed<UpstreamAddress> parse_upstream(std::string_view text) {
+  if (text.starts_with("srv://")) return parse_srv_upstream(text);
   if (text.starts_with("unix:")) return parse_unix_upstream(text);
   if (text.find('{') != std::string_view::npos) {
     return refuse("an upstream is fixed: a placeholder would let clients choose it");

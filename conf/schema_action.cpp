@@ -19,7 +19,8 @@ constexpr Word coding_words[] = {{"zstd"}, {"br"}, {"gzip"}};
 constexpr Key proxy_keys[] = {
     {.name = "to",
      .value = some(Form::upstream),
-     .doc = "The servers: `host:port`, `http://…`, `https://…`, `unix:/path`.",
+     .doc = "The servers: `host:port`, `http://…`, `https://…`, `unix:/path`, or "
+            "`srv://_http._tcp.name`, whose SRV records name hosts and ports.",
      .required = true},
     {.name = "balance",
      .value = word(balance_words),
@@ -67,9 +68,10 @@ constexpr Key proxy_keys[] = {
     {.name = "buffering",
      .value = one(Form::boolean),
      .fallback = "false",
-     .doc = "Reads answers ahead of slow clients.",
-     .available = false,
-     .instead = "leave it out: answers are streamed"},
+     .doc =
+         "Reads an answer as fast as the server sends it, into memory and then a temporary file, "
+         "so that a slow client holds no connection; `text/event-stream` and answers with "
+         "`X-Accel-Buffering: no` pass as they come."},
     {.name = "slow_start",
      .value = duration(0, hour),
      .fallback = "0",
@@ -235,9 +237,8 @@ constexpr Key files_keys[] = {
     {.name = "browse",
      .value = one(Form::boolean),
      .fallback = "false",
-     .doc = "Lists folders.",
-     .available = false,
-     .instead = "put an index.html into the folder"},
+     .doc = "Lists folders that have no index: as a page, or as JSON for those who accept that. "
+            "Dotfiles and what `hide` names are left out."},
     {.name = "hide",
      .value = some(Form::text),
      .doc = "What is not served, answered with 404: names (`*.map`), or paths (`/internal/*`). "

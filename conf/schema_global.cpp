@@ -67,6 +67,11 @@ constexpr Key root_keys[] = {
     {.name = "trusted_proxies",
      .value = some(Form::network),
      .doc = "Peers whose `X-Forwarded-*` fields are believed. A site's own list replaces this."},
+    {.name = "proxy_protocol",
+     .value = some(Form::network),
+     .doc = "Load balancers that begin each connection with a PROXY header (version 1 or 2), which "
+            "says who the client is. From them a connection without one is refused; from others a "
+            "header is not believed."},
     {.name = "timeouts", .value = map(timeouts), .doc = "How long a client may take."},
     {.name = "acme",
      .value = map(acme),

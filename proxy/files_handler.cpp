@@ -8,6 +8,7 @@
 #include "base/log.hpp"
 #include "proxy/document_root.hpp"
 #include "proxy/file_answer.hpp"
+#include "proxy/folder_listing.hpp"
 #include "proxy/php_target.hpp"
 #include "proxy/redirect.hpp"
 
@@ -40,6 +41,7 @@ FilesHandler::FilesHandler(const std::string& root, const conf::Files& settings,
     : root_(root),
       index_(settings.index),
       symlinks_(settings.symlinks == "any" ? Symlinks::any : Symlinks::inside),
+      browse_(settings.browse),
       cache_(cache) {
   if (!settings.fallback.empty()) fallback_.emplace(settings.fallback);
   for (const std::string& text : settings.hide) hidden_.emplace_back(text);
@@ -65,6 +67,9 @@ Task<Result<>> FilesHandler::handle(http::Exchange& exchange) {
   const Result<Found> found = find(exchange, root);
   const bool is_folder = !found && found.error().os_error == EISDIR;
   if (is_folder && !request.path.ends_with('/')) co_return co_await redirect_to_folder(exchange);
+  if (!found && browse_ && request.path.ends_with('/') && is_absent(found.error().os_error)) {
+    co_return co_await list_folder(exchange, root, hidden_, symlinks_ == Symlinks::any);
+  }
   if (!found) co_return co_await answer_failure_to_open(exchange, found.error());
   http::Response response(exchange.arena);
   response.headers.add("Content-Type", found->type.text, http::FieldId::content_type);

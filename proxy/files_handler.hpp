@@ -44,6 +44,7 @@ class FilesHandler final : public http::Handler {
   std::vector<Coding> precompressed_;
   Symlinks symlinks_;
   std::vector<std::pair<Pattern, std::string>> cache_control_;
+  bool browse_ = false;
   FileCache& cache_;
 };
 

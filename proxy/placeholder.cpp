@@ -199,6 +199,12 @@ std::string_view encode_path(std::string_view path, Arena& arena) {
   return out.view();
 }
 
+std::string_view html_text(std::string_view text, Arena& arena) {
+  ArenaText out(arena);
+  append_html(text, out);
+  return out.view();
+}
+
 std::string_view address_text(const IpAddress& address, Arena& arena) {
   char text[INET6_ADDRSTRLEN];
   if (!address.is_v4()) {

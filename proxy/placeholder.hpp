@@ -49,6 +49,9 @@ class Template {
 // Encodes a decoded path so that it means the same again; in `arena`.
 std::string_view encode_path(std::string_view path, Arena& arena);
 
+// A text as it can stand in HTML, between tags and in quotes; in `arena`.
+std::string_view html_text(std::string_view text, Arena& arena);
+
 // The address as text, in `arena`.
 std::string_view address_text(const IpAddress& address, Arena& arena);
 

@@ -36,7 +36,11 @@ class PoolSet {
                                         : balancing_.states->get(name);
   }
   const BalancingParts& balancing() const noexcept { return balancing_; }
-  void set_cookie_key(std::string key) { balancing_.cookie_key = std::move(key); }
+  // What the configuration says of balancing.
+  void configure(std::string cookie_key, std::string spool_folder) {
+    balancing_.cookie_key = std::move(cookie_key);
+    balancing_.spool_folder = std::move(spool_folder);
+  }
   net::Loop& loop() const noexcept { return loop_; }
   NextTurn& next_turn() noexcept { return next_turn_; }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.hpp"
+#include "proxy/buffered_exchange.hpp"
 #include "proxy/failure_text.hpp"
 #include "proxy/proxy_header.hpp"
 
@@ -38,6 +39,22 @@ Task<Result<>> ReverseProxy::handle(http::Exchange& exchange) {
     co_return co_await http::respond_error(exchange, 405, "CONNECT is not served here.");
   }
   budget_.note_request();
+  if (settings_.buffering && find_upgrade(exchange).protocol.empty()) {
+    co_return co_await handle_buffered(exchange);
+  }
+  co_return co_await pass(exchange);
+}
+
+Task<Result<>> ReverseProxy::handle_buffered(http::Exchange& exchange) {
+  BufferedExchange buffered(exchange, settings_.spool_folder);
+  const Result<> passed = co_await pass(buffered);
+  const Result<> sent = co_await buffered.finish();
+  exchange.upstream = buffered.upstream;
+  co_return passed ? sent : passed;
+}
+
+Task<Result<>> ReverseProxy::pass(http::Exchange& exchange) {
+  const http::Request& request = exchange.request;
   Attempt attempt;
   attempt.index = balancer_.choose(request);
   attempt.until_ms = coarse_clock().monotonic_ms + settings_.retries.within.count();
@@ -159,6 +176,8 @@ Explained<std::unique_ptr<http::Handler>> make_reverse_proxy(const conf::Route& 
   settings.queue.wait = proxy.queue.wait;
   settings.holds = proxy.queue_given;
   settings.proxy_protocol = proxy.proxy_protocol;
+  settings.buffering = proxy.buffering;
+  settings.spool_folder = pools.balancing().spool_folder;
   BalanceSettings balance;
   balance.policy = *policy;
   balance.slow_start_ms = proxy.slow_start.count();

@@ -43,6 +43,8 @@ struct ReverseProxySettings {
   QueueLimits queue;
   bool holds = false;  // requests wait while no upstream accepts connections
   conf::ProxyProtocol proxy_protocol = conf::ProxyProtocol::none;
+  bool buffering = false;
+  std::string spool_folder = {};
 };
 
 class ReverseProxy final : public http::Handler {
@@ -62,6 +64,8 @@ class ReverseProxy final : public http::Handler {
     std::int64_t until_ms = 0;
     Bytes prelude;
   };
+  Task<Result<>> handle_buffered(http::Exchange& exchange);
+  Task<Result<>> pass(http::Exchange& exchange);
   bool may_try_again(const Attempt& attempt) const noexcept;
   Task<Result<Lease>> lease_connection(http::Exchange& exchange, Attempt& attempt);
   Task<Result<Lease>> try_upstreams(http::Exchange& exchange, Attempt& attempt);

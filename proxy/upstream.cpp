@@ -1,9 +1,12 @@
 #include "proxy/upstream.hpp"
 
+#include <arpa/nameser.h>
 #include <netdb.h>
+#include <resolv.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 namespace portero::proxy {
@@ -15,6 +18,52 @@ constexpr std::size_t addresses_max = 64;
 // PHP-FPM gives a whole process to a connection, idle or not, and another worker may wait for it:
 // a connection is kept only while there is something to do.
 constexpr Milliseconds fastcgi_idle{200};
+
+// What SRV records of the lowest priority lead to, the heaviest first. Source: RFC 2782.
+std::vector<net::SocketAddress> resolve_srv(const std::string& name) {
+  struct __res_state state {};
+  if (::res_ninit(&state) != 0) return {};
+  std::array<unsigned char, 64 * 1024> answer;
+  const int size = ::res_nquery(&state, name.c_str(), ns_c_in, ns_t_srv, answer.data(),
+                                static_cast<int>(answer.size()));
+  ::res_nclose(&state);
+  ns_msg message;
+  if (size < 0 || ::ns_initparse(answer.data(), size, &message) != 0) return {};
+  struct Record {
+    unsigned priority;
+    unsigned weight;
+    std::uint16_t port;
+    std::string target;
+  };
+  std::vector<Record> records;
+  for (int i = 0; i < ns_msg_count(message, ns_s_an); ++i) {
+    ns_rr record;
+    constexpr int fixed_bytes = 6;
+    std::array<char, NS_MAXDNAME> target;
+    if (::ns_parserr(&message, ns_s_an, i, &record) != 0 || ns_rr_type(record) != ns_t_srv ||
+        ns_rr_rdlen(record) <= fixed_bytes) {
+      continue;
+    }
+    const unsigned char* const data = ns_rr_rdata(record);
+    if (::dn_expand(ns_msg_base(message), ns_msg_end(message), data + fixed_bytes, target.data(),
+                    static_cast<int>(target.size())) < 0) {
+      continue;
+    }
+    records.push_back({ns_get16(data), ns_get16(data + 2),
+                       static_cast<std::uint16_t>(ns_get16(data + 4)), target.data()});
+  }
+  std::sort(records.begin(), records.end(), [](const Record& a, const Record& b) {
+    return a.priority != b.priority ? a.priority < b.priority : a.weight > b.weight;
+  });
+  std::vector<net::SocketAddress> found;
+  for (const Record& record : records) {
+    if (record.priority != records.front().priority && !found.empty()) break;
+    for (const net::SocketAddress& address : resolve_blocking(record.target, record.port)) {
+      if (found.size() < addresses_max) found.push_back(address);
+    }
+  }
+  return found;
+}
 
 }  // namespace
 
@@ -83,6 +132,7 @@ std::vector<net::SocketAddress> literal_addresses(const UpstreamSettings& settin
 }
 
 std::vector<net::SocketAddress> resolve_blocking(const std::string& host, std::uint16_t port) {
+  if (host.starts_with('_')) return resolve_srv(host);
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* list = nullptr;

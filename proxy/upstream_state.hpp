@@ -38,9 +38,10 @@ class UpstreamStates {
 
 // What balancing needs of the process, beside the pools. Lives as long as the worker.
 struct BalancingParts {
-  UpstreamStates* states = nullptr;  // nullptr: each handler has its own, for tests
-  std::string cookie_key;            // signs the cookies of `balance: cookie`
-  bool runs_checks = true;           // one worker does, for all
+  UpstreamStates* states = nullptr;   // nullptr: each handler has its own, for tests
+  std::string cookie_key;             // signs the cookies of `balance: cookie`
+  bool runs_checks = true;            // one worker does, for all
+  std::string spool_folder = "/tmp";  // of `buffering`
 };
 
 }  // namespace portero::proxy

@@ -74,6 +74,8 @@ class ConnectionPass final : public http::ConnectionGuard {
   ConnectionPass(const ConnectionPass&) = delete;
   ConnectionPass& operator=(const ConnectionPass&) = delete;
 
+  // Before the first admits(): a PROXY header may have said who it is.
+  void set_client(const IpAddress& client) noexcept { client_ = client; }
   bool admits(std::string_view host) override;
   // So far past the limit that there is not even an answer.
   bool is_hopeless() const noexcept { return hopeless_; }

@@ -8,6 +8,7 @@
 #include "base/log.hpp"
 #include "http/h1_connection.hpp"
 #include "http/h2_connection.hpp"
+#include "net/proxy_header.hpp"
 #include "net/tls_stream.hpp"
 #include "proxy/health_check.hpp"
 #include "site_service.hpp"
@@ -35,6 +36,14 @@ IpAddress local_address(const Fd& socket) {
   auto* const name = reinterpret_cast<sockaddr*>(&local.storage);
   if (::getsockname(socket.get(), name, &local.length) != 0) return {};
   return local.ip();
+}
+
+std::vector<IpNetwork> networks(const std::vector<std::string>& texts) {
+  std::vector<IpNetwork> out;
+  for (const std::string& text : texts) {
+    if (const std::optional<IpNetwork> network = IpNetwork::parse(text)) out.push_back(*network);
+  }
+  return out;
 }
 
 http::Timeouts http_timeouts(const conf::Timeouts& timeouts) {
@@ -161,7 +170,8 @@ void Worker::adopt(std::shared_ptr<const Generation> generation, std::vector<Bou
   limits_.adopt(config);
   tls_->set_guard(limits_.empty() ? nullptr : &limits_);
   shard_.adopt(std::shared_ptr<const conf::Hub>(generation_->config, &config.hub));
-  context_.pools.set_cookie_key(generation_->cookie_key);
+  context_.pools.configure(generation_->cookie_key, config.storage);
+  balancers_ = networks(config.proxy_protocol);
   snapshot_ = boost::make_local_shared<Snapshot>(generation_, context_);
   context_.pools.drop_unused();
 
@@ -227,13 +237,31 @@ Task<> Worker::run_connection(Arrival arrival) {
   figures_.connections.sub();
 }
 
+bool Worker::comes_from_balancer(const IpAddress& peer) const noexcept {
+  return std::any_of(balancers_.begin(), balancers_.end(),
+                     [&](const IpNetwork& network) { return network.contains(peer); });
+}
+
 Task<std::unique_ptr<net::ByteStream>> Worker::open_stream(Fd socket, ListenerKind kind,
                                                            http::ConnectionInfo& info,
                                                            bool& http2) {
   auto tcp = std::make_unique<net::TcpStream>(loop_, std::move(socket));
-  if (kind != ListenerKind::tls) co_return std::move(tcp);
   LiveStream live(*this, *tcp);
   live.handshaking = true;
+  if (kind != ListenerKind::hub && comes_from_balancer(info.peer)) {
+    const Result<std::optional<net::ProxiedPeer>> said =
+        co_await net::read_proxy_header(*tcp, loop_.timers(), handshake_time_max);
+    if (!said) {
+      log::debug("proxy_protocol.refused", log::kv("peer", info.peer.to_string()),
+                 log::kv("error", said.error()));
+      co_return nullptr;
+    }
+    if (*said) {
+      info.peer = (*said)->address;
+      info.peer_port = (*said)->port;
+    }
+  }
+  if (kind != ListenerKind::tls) co_return std::move(tcp);
   const net::AcceptOptions options{loop_.timers(), handshake_time_max, info.peer};
   Result<std::unique_ptr<net::TlsStream>> accepted =
       co_await net::accept_tls(std::move(tcp), *tls_, options);
@@ -267,6 +295,7 @@ Task<Worker::HttpOutcome> Worker::run_http(Arrival arrival, ConnectionPass* pass
   bool http2 = false;
   outcome.stream = co_await open_stream(std::move(arrival.socket), arrival.kind, info, http2);
   if (!outcome.stream) co_return outcome;
+  if (pass != nullptr) pass->set_client(info.peer);
   if (pass != nullptr && info.tls && !pass->admits(info.sni) && pass->is_hopeless()) {
     outcome.stream.reset();
     co_return outcome;

@@ -110,6 +110,7 @@ class Worker {
   Task<HttpOutcome> run_http(Arrival arrival, ConnectionPass* pass);
   Task<std::unique_ptr<net::ByteStream>> open_stream(Fd socket, ListenerKind kind,
                                                      http::ConnectionInfo& info, bool& http2);
+  bool comes_from_balancer(const IpAddress& peer) const noexcept;
   void announce_drain();
   void cut_newcomers();
   void cut_connections();
@@ -122,6 +123,7 @@ class Worker {
   ConnectionLimits limits_;
   WorkerFigures figures_;
   http::Timeouts timeouts_;
+  std::vector<IpNetwork> balancers_;  // that begin with a PROXY header
   std::shared_ptr<const Generation> generation_;
   OnDemandGate name_gate_;
   std::unique_ptr<net::ServerContext> tls_;
