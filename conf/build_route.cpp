@@ -245,12 +245,16 @@ Route build_route(const RoutePlace& place, const Node& map, const KeyPath& path,
   }
   build_action(place, map, path, route);
   if (is_site || route.routes.empty()) return route;
-  // Inner routes carry the whole of the headers, so that only they need to be looked at.
+  pass_on(route);
+  return route;
+}
+
+// Inner routes carry the whole of the headers, so that only they need to be looked at.
+void pass_on(Route& route) {
   Route outer = surroundings(route);
   outer.headers = std::exchange(route.headers, {});
   outer.headers_up = std::exchange(route.headers_up, {});
   for (Route& inner : route.routes) inherit(outer, inner);
-  return route;
 }
 
 HubRef build_hub_use(const RoutePlace& place, const Node& node, const KeyPath& path) {

@@ -20,6 +20,9 @@ HubRef build_hub_use(const RoutePlace& place, const Node& node, const KeyPath& p
 // merged, `strip_prefix` and `rewrite` taken over when the route has none of its own.
 void inherit(const Route& outer, Route& route);
 
+// Gives a route's inner ones what stands around them.
+void pass_on(Route& route);
+
 // Checks that PEM files can be read and hold what they should ("CERTIFICATE", "PRIVATE KEY").
 // Gives the path as it is to be opened; "" when the key is absent.
 std::string build_pem_file(const RoutePlace& place, const Node& map, std::string_view key,

@@ -136,7 +136,7 @@ class SiteBuilder {
     site.requests = body.requests;
     site.errors = body.errors;
     if (body.match) {
-      if (!body.routes.empty()) take_inner_headers(body);
+      if (!body.routes.empty()) pass_on(body);
       if (has_action(body)) site.routes.push_back(std::move(body));
       return;
     }
@@ -152,13 +152,6 @@ class SiteBuilder {
   static bool has_action(const Route& route) {
     return route.proxy || route.php || route.files || route.respond || route.redirect ||
            !route.routes.empty();
-  }
-
-  static void take_inner_headers(Route& body) {
-    Route outer;
-    outer.headers = std::exchange(body.headers, {});
-    outer.headers_up = std::exchange(body.headers_up, {});
-    for (Route& inner : body.routes) inherit(outer, inner);
   }
 
   void build_names(const Node& key, const Node& map, Site& site) {

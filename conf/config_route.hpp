@@ -105,7 +105,7 @@ struct Proxy {
   std::vector<UpstreamAddress> to;
   std::string balance = "two_random";
   ProxyTimeouts timeouts;
-  unsigned max_concurrent = 0;  // connections per upstream and worker; 0 = no limit
+  unsigned max_concurrent = 0;  // connections per upstream; 0 = no limit
   Duration resolve{30'000};     // how often names are looked up again
   ProxyTls tls;
   HeaderEdit headers_up;
@@ -132,7 +132,7 @@ struct Php {
   std::string root;                                      // as PHP sees it; "" = as it is here
   std::vector<std::pair<std::string, std::string>> env;  // values may hold placeholders
   std::vector<std::string> try_files{"{path}", "{path}/{index}", "{index}"};
-  unsigned max_concurrent = 0;  // connections per worker; 0 = no limit
+  unsigned max_concurrent = 0;  // connections; 0 = no limit
   Queue queue;
   bool buffering = true;
   std::string sendfile_root;  // "" = X-Accel-Redirect and X-Sendfile are refused

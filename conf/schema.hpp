@@ -58,7 +58,7 @@ enum class Form : std::uint8_t {
   regexp,
   file_mode,     // octal
   access_field,  // of an access line
-  count_  // not a form: the number of them
+  count_         // not a form: the number of them
 };
 
 struct Word {

@@ -41,7 +41,7 @@ Lease::~Lease() {
 // --- the pool ------------------------------------------------------------------------------------
 
 Explained<PoolRef> UpstreamPool::create(net::Loop& loop, UpstreamSettings settings,
-                                        UpstreamStatePointer state) {
+                                        UpstreamStatePointer state, unsigned workers) {
   std::unique_ptr<net::ClientContext> tls;
   if (settings.tls) {
     net::ClientOptions options;
@@ -54,16 +54,19 @@ Explained<PoolRef> UpstreamPool::create(net::Loop& loop, UpstreamSettings settin
     tls = std::move(*made);
   }
   if (state == nullptr) state = std::make_shared<UpstreamState>();
-  return PoolRef(new UpstreamPool(loop, std::move(settings), std::move(tls), std::move(state)));
+  return PoolRef(new UpstreamPool(loop, std::move(settings), std::move(tls), std::move(state),
+                                  std::max(workers, 1U)));
 }
 
 UpstreamPool::UpstreamPool(net::Loop& loop, UpstreamSettings settings,
-                           std::unique_ptr<net::ClientContext> tls, UpstreamStatePointer state)
+                           std::unique_ptr<net::ClientContext> tls, UpstreamStatePointer state,
+                           unsigned workers)
     : loop_(loop),
       settings_(std::move(settings)),
       host_field_(settings_.host_field()),
       tls_(std::move(tls)),
       state_(std::move(state)),
+      workers_(workers),
       sweep_timer_(&sweep, this) {
   for (const net::SocketAddress& address : literal_addresses(settings_)) {
     addresses_.push_back({address});

@@ -4,6 +4,7 @@
 // Thread: the worker's. Limits: idle_connections_max idle, settings.max_concurrent in use.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -66,7 +67,7 @@ class UpstreamPool
   // Errors: a sentence for people when the CA file cannot be used.
   // `state`: what other workers know of the same upstream; nullptr: there are none.
   static Explained<PoolRef> create(net::Loop& loop, UpstreamSettings settings,
-                                   UpstreamStatePointer state = nullptr);
+                                   UpstreamStatePointer state = nullptr, unsigned workers = 1);
   UpstreamPool(const UpstreamPool&) = delete;
   UpstreamPool& operator=(const UpstreamPool&) = delete;
 
@@ -96,9 +97,14 @@ class UpstreamPool
   unsigned in_use() const noexcept { return in_use_; }
   bool has_address() const noexcept { return !addresses_.empty(); }
   std::size_t idle_count() const noexcept { return idle_.size(); }
+  // Whether this worker may take no more: all places are in use, or it has its share of them and
+  // requests wait at others.
   bool is_full() const noexcept {
-    return settings_.max_concurrent != 0 && state_->in_use >= settings_.max_concurrent;
+    if (settings_.max_concurrent == 0) return false;
+    return state_->in_use >= settings_.max_concurrent || leaves_to_others();
   }
+  // A request begins, or ends, to wait in line().
+  void note_waiting(bool begins) noexcept { state_->waiting += begins ? 1U : -1U; }
   // Whether it is in health, for people; told by the balancers.
   bool is_fit() const noexcept {
     return health_ == nullptr || health_->is_fit(coarse_clock().monotonic_ms);
@@ -119,8 +125,12 @@ class UpstreamPool
   using Connection = std::unique_ptr<UpstreamConnection>;
 
   UpstreamPool(net::Loop& loop, UpstreamSettings settings, std::unique_ptr<net::ClientContext> tls,
-               UpstreamStatePointer state);
+               UpstreamStatePointer state, unsigned workers);
   bool count_in(Lease& lease) noexcept;
+  bool leaves_to_others() const noexcept {
+    const bool others_wait = state_->waiting > line_.size();
+    return others_wait && in_use_ >= std::max(1U, settings_.max_concurrent / workers_);
+  }
   void end_use(Lease& lease);
   Task<Result<Connection>> connect_to(net::SocketAddress address, Milliseconds timeout,
                                       Bytes prelude);
@@ -143,6 +153,7 @@ class UpstreamPool
   unsigned in_use_ = 0;
   unsigned in_use_peak_ = 0;  // since the last sweep
   UpstreamStatePointer state_;
+  const unsigned workers_;
   UpstreamStatePointer health_;
   WaitingLine line_;
   Timer sweep_timer_;

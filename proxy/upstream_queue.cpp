@@ -15,6 +15,18 @@ bool may_pass(Errc code) noexcept {
          code == Errc::timeout_connect;
 }
 
+// Tells the workers that share the upstream that a request waits here.
+class Waiting {
+ public:
+  explicit Waiting(UpstreamPool& pool) noexcept : pool_(pool) { pool_.note_waiting(true); }
+  ~Waiting() { pool_.note_waiting(false); }
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+
+ private:
+  UpstreamPool& pool_;
+};
+
 Task<Result<Lease>> try_once(UpstreamPool& pool, const QueueLimits& limits, Connection kind) {
   if (kind == Connection::any) {
     // The kernel is not asked whether it is dead: what is asked for may be asked for again.
@@ -39,6 +51,7 @@ Task<Result<Lease>> wait_for_connection(http::Exchange& exchange, PoolRef pool, 
   }
   if (line.size() >= limits.size) co_return Errc::upstream_pool_full;
   const std::int64_t until_ms = coarse_clock().monotonic_ms + limits.wait.count();
+  const Waiting waiting(*pool);
   WaitingLine::Place place(line);
   Timer wake([](void* self) { static_cast<WaitingLine::Place*>(self)->turn.signal(); }, &place);
   Error last = Errc::upstream_pool_full;

@@ -14,6 +14,7 @@ namespace portero::proxy {
 
 struct UpstreamState {
   std::atomic<unsigned> in_use{0};            // where max_concurrent is set
+  std::atomic<unsigned> waiting{0};           // requests in the lines of all workers
   std::atomic<bool> is_down{false};           // a check has failed
   std::atomic<unsigned> fails{0};             // of requests, in a row
   std::atomic<std::int64_t> out_until_ms{0};  // monotonic; by failed requests
@@ -38,9 +39,10 @@ class UpstreamStates {
 
 // What balancing needs of the process, beside the pools. Lives as long as the worker.
 struct BalancingParts {
-  UpstreamStates* states = nullptr;   // nullptr: each handler has its own, for tests
-  std::string cookie_key;             // signs the cookies of `balance: cookie`
-  bool runs_checks = true;            // one worker does, for all
+  UpstreamStates* states = nullptr;  // nullptr: each handler has its own, for tests
+  std::string cookie_key;            // signs the cookies of `balance: cookie`
+  bool runs_checks = true;           // one worker does, for all
+  unsigned workers = 1;
   std::string spool_folder = "/tmp";  // of `buffering`
 };
 

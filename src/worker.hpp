@@ -48,6 +48,7 @@ struct SharedParts {
   proxy::RateTable rates;
   ConnectionTable connections;
   proxy::UpstreamStates upstreams;
+  unsigned workers = 1;
   proxy::PasswordThread passwords;
 };
 
