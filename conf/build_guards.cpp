@@ -87,7 +87,7 @@ ForwardAuth build_forward_auth(const RoutePlace& place, const Node& node, const 
   if (host == std::string::npos) return auth;  // reported already
   const std::size_t target = std::min(url.find_first_of("/?", host + 3), url.size());
   if (target < url.size()) auth.target = url.substr(target);
-  if (auth.target.front() == '?') auth.target.insert(0, "/");
+  if (auth.target.front() == '?') auth.target = std::string("/").append(auth.target);
   const Parsed<UpstreamAddress> address = parse_upstream(url.substr(0, target));
   if (address) {
     auth.to = *address;
