@@ -58,9 +58,8 @@ constexpr Key proxy_keys[] = {
     {.name = "http2",
      .value = one(Form::boolean),
      .fallback = "false",
-     .doc = "Speaks HTTP/2 to the servers.",
-     .available = false,
-     .instead = "leave it out: servers are spoken to in HTTP/1.1"},
+     .doc = "Speaks HTTP/2 to the servers: over TLS by ALPN, without TLS by prior knowledge. "
+            "WebSockets still go over HTTP/1.1."},
     {.name = "proxy_protocol",
      .value = word(proxy_protocol_words),
      .doc = "Begins each connection with a PROXY header that tells who the client is; connections "

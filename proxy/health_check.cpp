@@ -3,6 +3,7 @@
 #include <boost/smart_ptr/make_local_shared.hpp>
 
 #include "base/log.hpp"
+#include "proxy/h2_upstream.hpp"
 
 namespace portero::proxy {
 namespace {
@@ -107,11 +108,24 @@ Task<bool> HealthCheck::check(Shared& shared) {
     return made;
   }();
   Probe probe(nobody, shared.path);
+  const Result<> asked = shared.pool->settings().http2 ? co_await ask_http2(shared, probe)
+                                                       : co_await ask(shared, probe);
+  co_return asked&& probe.status != 0 && probe.status < first_bad_status;
+}
+
+Task<Result<>> HealthCheck::ask(Shared& shared, http::Exchange& probe) {
   Result<Lease> lease = co_await shared.pool->connect(shared.call.connect);
-  if (!lease) co_return false;
+  if (!lease) co_return lease.error();
   ProxyCall call(probe, std::move(*lease), shared.call, {shared.next_turn});
-  const Result<> done = co_await call.run();
-  co_return done&& probe.status != 0 && probe.status < first_bad_status;
+  co_return co_await call.run();
+}
+
+Task<Result<>> HealthCheck::ask_http2(Shared& shared, http::Exchange& probe) {
+  H2Upstream upstream(shared.pool);
+  Result<http::H2ClientPointer> connection = co_await upstream.connection(shared.call.connect);
+  if (!connection) co_return connection.error();
+  H2Call call(probe, Lease(shared.pool), std::move(*connection), shared.call, {shared.next_turn});
+  co_return co_await call.run();
 }
 
 }  // namespace portero::proxy

@@ -33,6 +33,8 @@ class HealthCheck {
   using SharedPointer = boost::local_shared_ptr<Shared>;
   static Task<> run(SharedPointer shared);
   static Task<bool> check(Shared& shared);
+  static Task<Result<>> ask(Shared& shared, http::Exchange& probe);
+  static Task<Result<>> ask_http2(Shared& shared, http::Exchange& probe);
 
   SharedPointer shared_;
 };

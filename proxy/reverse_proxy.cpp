@@ -39,9 +39,10 @@ Task<Result<>> ReverseProxy::handle(http::Exchange& exchange) {
     co_return co_await http::respond_error(exchange, 405, "CONNECT is not served here.");
   }
   budget_.note_request();
-  if (settings_.buffering && find_upgrade(exchange).protocol.empty()) {
-    co_return co_await handle_buffered(exchange);
-  }
+  const bool is_upgrade =
+      (settings_.buffering || !http2_.empty()) && !find_upgrade(exchange).protocol.empty();
+  if (is_upgrade && !http2_.empty()) co_return co_await upgrades_->handle(exchange);
+  if (settings_.buffering && !is_upgrade) co_return co_await handle_buffered(exchange);
   co_return co_await pass(exchange);
 }
 
@@ -53,7 +54,53 @@ Task<Result<>> ReverseProxy::handle_buffered(http::Exchange& exchange) {
   co_return passed ? sent : passed;
 }
 
+Task<Result<>> ReverseProxy::pass_http2(http::Exchange& exchange) {
+  Attempt attempt;
+  attempt.index = balancer_.choose(exchange.request);
+  attempt.until_ms = coarse_clock().monotonic_ms + settings_.retries.within.count();
+  for (bool is_retry = false;; is_retry = true) {
+    Result<Lease> place = co_await wait_for_upstream(exchange, attempt);
+    if (!place) co_return co_await tell_failure(exchange, attempt, place.error());
+    Result<http::H2ClientPointer> connection = co_await http2_connection(exchange, attempt);
+    if (!connection) co_return co_await tell_failure(exchange, attempt, connection.error());
+    const ProxyCall::Surroundings around{next_turn_, false, !is_retry && may_try_again(attempt),
+                                         balancer_.cookie_for(attempt.index, exchange)};
+    H2Call call(exchange, std::move(*place), std::move(*connection), settings_.call, around);
+    const Result<> result = co_await call.run();
+    balancer_.learn(attempt.index, !call.upstream_failed());
+    if (!call.may_retry()) co_return result;
+    budget_.spend();
+    ++attempt.tries;
+    ++attempt.index;
+  }
+}
+
+Task<Result<>> ReverseProxy::tell_failure(http::Exchange& exchange, const Attempt& attempt,
+                                          Error error) {
+  const Error told = co_await give_up(exchange, attempt, error);
+  if (exchange.head_sent()) co_return Result<>();
+  co_return told;
+}
+
+// Of the upstream that was chosen, or of the next that can be reached.
+Task<Result<http::H2ClientPointer>> ReverseProxy::http2_connection(http::Exchange& exchange,
+                                                                   Attempt& attempt) {
+  for (;;) {
+    H2Upstream& upstream = *http2_[attempt.index % http2_.size()];
+    Result<http::H2ClientPointer> made = co_await upstream.connection(settings_.call.connect);
+    if (made) co_return std::move(*made);
+    balancer_.learn(attempt.index, false);
+    exchange.upstream = upstream.pool()->settings().text;
+    log_failure(*upstream.pool(), made.error(), exchange);
+    const bool has_other = http2_.size() > 1 && may_try_again(attempt);
+    if (!has_other || !budget_.spend()) co_return made.error();
+    ++attempt.tries;
+    ++attempt.index;
+  }
+}
+
 Task<Result<>> ReverseProxy::pass(http::Exchange& exchange) {
+  if (!http2_.empty()) co_return co_await pass_http2(exchange);
   const http::Request& request = exchange.request;
   Attempt attempt;
   attempt.index = balancer_.choose(request);
@@ -143,7 +190,9 @@ Task<Result<Lease>> ReverseProxy::wait_for_upstream(http::Exchange& exchange, At
   QueueLimits limits = settings_.queue;
   limits.connect = settings_.call.connect;
   limits.prelude = attempt.prelude;
-  const Connection kind = attempt.fresh ? Connection::fresh : Connection::any;
+  const Connection kind = !http2_.empty() ? Connection::place
+                          : attempt.fresh ? Connection::fresh
+                                          : Connection::any;
   co_return co_await wait_for_connection(exchange, PoolRef(&balancer_.at(attempt.index)), limits,
                                          kind);
 }
@@ -186,8 +235,20 @@ Explained<std::unique_ptr<http::Handler>> make_reverse_proxy(const conf::Route& 
     balance.fails = proxy.health.passive->fails;
     balance.out_ms = proxy.health.passive->out_for.count();
   }
+  std::vector<std::unique_ptr<H2Upstream>> http2;
+  if (proxy.http2) {
+    for (const PoolRef& pool : upstreams) http2.push_back(std::make_unique<H2Upstream>(pool));
+  }
   auto handler = std::make_unique<ReverseProxy>(
       std::move(settings), Balancer(std::move(balance), upstreams, health), pools.next_turn());
+  if (proxy.http2) {
+    conf::Route upgrades = route;
+    upgrades.proxy->http2 = false;
+    upgrades.proxy->health.path.clear();  // checked over HTTP/2
+    Explained<std::unique_ptr<http::Handler>> made = make_reverse_proxy(upgrades, pools);
+    if (!made) return made.error();
+    handler->use_http2(std::move(http2), std::move(*made));
+  }
   const bool checks = !proxy.health.path.empty() && pools.balancing().runs_checks;
   for (std::size_t i = 0; checks && i < upstreams.size(); ++i) {
     handler->add_check(

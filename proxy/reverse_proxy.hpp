@@ -8,6 +8,7 @@
 #include "conf/config.hpp"
 #include "http/handler.hpp"
 #include "proxy/balancer.hpp"
+#include "proxy/h2_upstream.hpp"
 #include "proxy/health_check.hpp"
 #include "proxy/pool_set.hpp"
 #include "proxy/proxy_call.hpp"
@@ -52,6 +53,12 @@ class ReverseProxy final : public http::Handler {
   // `next_turn` is the worker's.
   ReverseProxy(ReverseProxySettings settings, Balancer balancer, NextTurn& next_turn);
 
+  // From now on requests go over HTTP/2, but for changes of protocol, which `upgrades` takes.
+  void use_http2(std::vector<std::unique_ptr<H2Upstream>> upstreams,
+                 std::unique_ptr<http::Handler> upgrades) {
+    http2_ = std::move(upstreams);
+    upgrades_ = std::move(upgrades);
+  }
   void add_check(std::unique_ptr<HealthCheck> check) { checks_.push_back(std::move(check)); }
   Task<Result<>> handle(http::Exchange& exchange) override;
 
@@ -66,9 +73,12 @@ class ReverseProxy final : public http::Handler {
   };
   Task<Result<>> handle_buffered(http::Exchange& exchange);
   Task<Result<>> pass(http::Exchange& exchange);
+  Task<Result<>> pass_http2(http::Exchange& exchange);
+  Task<Result<http::H2ClientPointer>> http2_connection(http::Exchange& exchange, Attempt& attempt);
   bool may_try_again(const Attempt& attempt) const noexcept;
   Task<Result<Lease>> lease_connection(http::Exchange& exchange, Attempt& attempt);
   Task<Result<Lease>> try_upstreams(http::Exchange& exchange, Attempt& attempt);
+  Task<Result<>> tell_failure(http::Exchange& exchange, const Attempt& attempt, Error error);
   Task<Error> give_up(http::Exchange& exchange, const Attempt& attempt, Error error);
   Task<Result<Lease>> wait_for_upstream(http::Exchange& exchange, Attempt& attempt);
 
@@ -77,6 +87,8 @@ class ReverseProxy final : public http::Handler {
   RetryBudget budget_;
   NextTurn& next_turn_;
   std::vector<std::unique_ptr<HealthCheck>> checks_;
+  std::vector<std::unique_ptr<H2Upstream>> http2_;  // one for each upstream, or none
+  std::unique_ptr<http::Handler> upgrades_;
 };
 
 // Makes the handler of a route with `proxy`; its headers_up come before those of the proxy.

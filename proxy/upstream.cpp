@@ -73,6 +73,7 @@ std::string UpstreamSettings::key() const {
   if (tls)
     key +=
         " " + server_name + " " + ca_file + (insecure ? " insecure" : "") + " " + certificate_file;
+  if (http2) key += " HTTP/2";
   if (proxy_protocol == conf::ProxyProtocol::v1) key += " PROXY v1";
   if (proxy_protocol == conf::ProxyProtocol::v2) key += " PROXY v2";
   return key;
@@ -103,6 +104,7 @@ UpstreamSettings upstream_settings(const conf::UpstreamAddress& address, const c
   settings.certificate_file = proxy.tls.cert;
   settings.key_file = proxy.tls.key;
   settings.proxy_protocol = proxy.proxy_protocol;
+  settings.http2 = proxy.http2;
   settings.idle = proxy.timeouts.idle;
   settings.max_concurrent = proxy.max_concurrent;
   return settings;

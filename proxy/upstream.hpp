@@ -31,6 +31,7 @@ struct UpstreamSettings {
   unsigned max_concurrent = 0;        // connections in use at a time; 0 = no limit
   std::string certificate_file = {};  // PEM: who this server is to the upstream; "" = nobody
   std::string key_file = {};
+  bool http2 = false;
   conf::ProxyProtocol proxy_protocol = conf::ProxyProtocol::none;  // then nothing is kept
 
   // What makes two upstreams the same: pools with equal keys survive a reload.

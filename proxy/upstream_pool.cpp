@@ -49,6 +49,7 @@ Explained<PoolRef> UpstreamPool::create(net::Loop& loop, UpstreamSettings settin
     options.insecure = settings.insecure;
     options.certificate_file = settings.certificate_file;
     options.key_file = settings.key_file;
+    if (settings.http2) options.protocols = {"h2"};
     Explained<std::unique_ptr<net::ClientContext>> made = net::ClientContext::create(options);
     if (!made) return settings.text + ": " + made.error();
     tls = std::move(*made);
@@ -100,10 +101,24 @@ bool UpstreamPool::count_in(Lease& lease) noexcept {
   return lease.is_counted_;
 }
 
-Task<Result<Lease>> UpstreamPool::connect(Milliseconds timeout, Bytes prelude) {
-  if (is_full()) co_return Errc::upstream_pool_full;
+std::optional<Lease> UpstreamPool::reserve() {
+  if (is_full()) return std::nullopt;
   Lease lease{PoolRef(this)};
-  if (!count_in(lease)) co_return Errc::upstream_pool_full;
+  if (!count_in(lease)) return std::nullopt;
+  return lease;
+}
+
+Task<Result<Lease>> UpstreamPool::connect(Milliseconds timeout, Bytes prelude) {
+  std::optional<Lease> lease = reserve();
+  if (!lease) co_return Errc::upstream_pool_full;
+  Result<Connection> connected = co_await dial(timeout, prelude);
+  if (!connected) co_return connected.error();
+  lease->connection_ = std::move(*connected);
+  co_return std::move(*lease);
+}
+
+Task<Result<UpstreamPool::Connection>> UpstreamPool::dial(Milliseconds timeout, Bytes prelude) {
+  const PoolRef self(this);
   Error last = Errc::name_not_found;
   const std::size_t first = first_address();
   const std::size_t tries = std::min(addresses_.size(), connect_tries_max);
@@ -113,8 +128,7 @@ Task<Result<Lease>> UpstreamPool::connect(Milliseconds timeout, Bytes prelude) {
     Result<Connection> connected = co_await connect_to(address, timeout, prelude);
     if (connected) {
       avoid_until_ms_ = 0;
-      lease.connection_ = std::move(*connected);
-      co_return std::move(lease);
+      co_return std::move(*connected);
     }
     last = connected.error();
     log::debug("upstream.connect_failed", log::kv("upstream", settings_.text),
@@ -147,6 +161,7 @@ Task<Result<UpstreamPool::Connection>> UpstreamPool::connect_to(net::SocketAddre
   Result<std::unique_ptr<net::TlsStream>> secured = co_await net::connect_tls(
       std::move(*dialled), *tls_, settings_.server_name, loop_.timers(), timeout);
   if (!secured) co_return secured.error();
+  if (settings_.http2 && (*secured)->protocol() != "h2") co_return Errc::tls_protocol;
   connection->tcp = &(*secured)->tcp();
   connection->stream = std::move(*secured);
   co_return std::move(connection);

@@ -79,6 +79,10 @@ class UpstreamPool
   // Units: the timeout is for each address. Limits: connect_tries_max addresses.
   // `prelude` is sent before anything else, TLS included.
   Task<Result<Lease>> connect(Milliseconds timeout, Bytes prelude = {});
+  // The same without a place for a request: of a connection that many share. Errors: as connect.
+  Task<Result<std::unique_ptr<UpstreamConnection>>> dial(Milliseconds timeout, Bytes prelude = {});
+  // A place for a request over such a connection; nothing when max_concurrent are in use.
+  std::optional<Lease> reserve();
 
   // Replaces what a name resolves to; idle connections to other addresses are closed. Does nothing
   // for a literal address.

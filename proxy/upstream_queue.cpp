@@ -28,6 +28,11 @@ class Waiting {
 };
 
 Task<Result<Lease>> try_once(UpstreamPool& pool, const QueueLimits& limits, Connection kind) {
+  if (kind == Connection::place) {
+    std::optional<Lease> place = pool.reserve();
+    if (place) co_return std::move(*place);
+    co_return Errc::upstream_pool_full;
+  }
   if (kind == Connection::any) {
     // The kernel is not asked whether it is dead: what is asked for may be asked for again.
     std::optional<Lease> idle = pool.take_idle(false);

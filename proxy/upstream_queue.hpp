@@ -18,6 +18,7 @@ struct QueueLimits {
 
 enum class Connection : std::uint8_t {
   any,    // a kept one, if there is one
+  place,  // none, but a place for a request over one that is shared
   fresh,  // a new one: for what may not meet a connection that is just being closed
 };
 
