@@ -117,6 +117,7 @@ Task<Result<bool>> ForwardAuthGate::admit(http::Exchange& exchange) {
   if (question.answer.status / 100 != 2) co_return co_await pass_refusal(exchange, question);
   http::HeaderList& fields = exchange.request.headers;
   drop_copied(fields);
+  keep_from_being_nominated(fields);
   for (const http::Field& field : question.answer.headers) {
     const bool is_wanted = std::any_of(copy_.begin(), copy_.end(), [&](const std::string& name) {
       return iequals(name, field.name);
@@ -126,6 +127,22 @@ Task<Result<bool>> ForwardAuthGate::admit(http::Exchange& exchange) {
     }
   }
   co_return true;
+}
+
+// A client could have "Connection: X-User" take away what the server has said of it.
+void ForwardAuthGate::keep_from_being_nominated(http::HeaderList& fields) const {
+  const bool is_named = std::any_of(copy_.begin(), copy_.end(), [&](const std::string& name) {
+    return fields.has_token(http::FieldId::connection, name);
+  });
+  if (!is_named) return;
+  const bool is_upgrade = fields.has_token(http::FieldId::connection, "upgrade");
+  const NominatedFields nominated(fields);
+  fields.remove_if([&](const http::Field& field) {
+    const bool stays = field.id == http::FieldId::upgrade;
+    return !stays && !is_end_to_end(field, nominated);
+  });
+  fields.remove(http::FieldId::connection);
+  if (is_upgrade) fields.add("Connection", "upgrade", http::FieldId::connection);
 }
 
 void ForwardAuthGate::drop_copied(http::HeaderList& fields) const {

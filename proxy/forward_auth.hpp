@@ -28,6 +28,7 @@ class ForwardAuthGate final : public Gate {
 
  private:
   void drop_copied(http::HeaderList& fields) const;
+  void keep_from_being_nominated(http::HeaderList& fields) const;
 
   std::string target_;
   std::vector<std::string> copy_;

@@ -136,11 +136,16 @@ sites:
   assert.equal(question.headers['content-length'], undefined);
   const grouped = JSON.parse((await ask({ headers: { Cookie: 'ok groups' } })).text);
   assert.equal(grouped.headers['x-groups'], 'staff');
+  // Nor can a client have what was said of it taken away on the last step.
+  const hop = { Cookie: 'ok', Connection: 'X-User, X-Hop', 'X-Hop': '1' };
+  const nominated = JSON.parse((await ask({ headers: hop })).text);
+  assert.equal(nominated.headers['x-user'], 'ann');
+  assert.equal(nominated.headers['x-hop'], undefined);
   // A server that does not decide lets nobody pass.
   assert.equal((await ask({ headers: { Cookie: 'slow' } })).status, 504);
   await auth.stop();
   assert.equal((await ask({ headers: { Cookie: 'ok' } })).status, 502);
-  assert.equal(upstream.requests.length, 2);
+  assert.equal(upstream.requests.length, 3);
 });
 
 test('auth: limits of requests, shared by workers, routes and the hub', async (t) => {
