@@ -1,6 +1,7 @@
 #include "proxy/balancer.hpp"
 
 #include "base/assert.hpp"
+#include "base/hash.hpp"
 #include "base/log.hpp"
 #include "net/crypto.hpp"
 #include "proxy/rate_gate.hpp"
@@ -11,18 +12,9 @@ namespace {
 
 constexpr std::size_t cookie_chars = 32;  // 128 bits of the signature
 
-// Source: FNV-1a (Fowler, Noll, Vo), then the finaliser of SplitMix64 (Steele, Lea, Flood 2014).
 std::uint64_t hash_of(std::string_view text, std::uint64_t seed) noexcept {
-  std::uint64_t x = seed ^ 0xcbf29ce484222325U;
-  for (const char c : text) {
-    x ^= static_cast<unsigned char>(c);
-    x *= 0x100000001b3U;
-  }
-  x ^= x >> 30;
-  x *= 0xbf58476d1ce4e5b9U;
-  x ^= x >> 27;
-  x *= 0x94d049bb133111ebU;
-  return x ^ (x >> 31);
+  constexpr std::uint64_t offset_basis = 0xcbf29ce484222325U;
+  return mix_bits(add_to_hash(seed ^ offset_basis, text));
 }
 
 }  // namespace

@@ -66,4 +66,11 @@ Task<Result<>> answer_failure(http::Exchange& exchange, Error error, const Upstr
   co_return co_await http::respond_error(exchange, response, text);
 }
 
+Task<Result<>> end_with_failure(http::Exchange& exchange, Error error, const UpstreamPool& pool) {
+  if (!exchange.head_sent()) co_return co_await answer_failure(exchange, error, pool);
+  const Result<> flushed = co_await exchange.send_body({}, http::Last::no);
+  exchange.reset(flushed ? error.code : flushed.error().code);
+  co_return error;
+}
+
 }  // namespace portero::proxy

@@ -18,4 +18,8 @@ std::string_view failure_text(const Error& error, const UpstreamPool& pool, Aren
 // Answers with both, and with Retry-After when trying again may help. Errors: those of writing.
 Task<Result<>> answer_failure(http::Exchange& exchange, Error error, const UpstreamPool& pool);
 
+// Ends an exchange whose upstream has failed: answers if no answer has begun; else the client gets
+// what there was, and sees that it is not all. Errors: of writing, or `error` itself.
+Task<Result<>> end_with_failure(http::Exchange& exchange, Error error, const UpstreamPool& pool);
+
 }  // namespace portero::proxy

@@ -251,13 +251,8 @@ Task<Result<>> H2Call::conclude_failure(Error error) {
   log::warn("upstream.failed", log::kv("upstream", pool.settings().text), log::kv("error", error),
             log::kv("protocol", "HTTP/2"), log::kv("host", exchange_.request.host),
             log::kv("path", exchange_.request.path));
-  if (exchange_.head_sent()) {
-    const Result<> flushed = co_await exchange_.send_body({}, http::Last::no);
-    exchange_.reset(flushed ? error.code : flushed.error().code);
-    co_return error;
-  }
   const Errc told = error == Errc::stream_reset ? Errc::end_of_stream : error.code;
-  co_return co_await answer_failure(exchange_, Error(told, error.os_error), pool);
+  co_return co_await end_with_failure(exchange_, Error(told, error.os_error), pool);
 }
 
 }  // namespace portero::proxy

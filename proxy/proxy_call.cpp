@@ -310,13 +310,7 @@ Task<Result<>> ProxyCall::conclude_failure(Error error) {
             log::kv("address", connection_.address.to_string()), log::kv("error", error),
             log::kv("detail", parser_.detail()), log::kv("host", exchange_.request.host),
             log::kv("path", exchange_.request.path));
-  if (exchange_.head_sent()) {
-    // The client gets what there was, and sees that it is not all.
-    const Result<> flushed = co_await exchange_.send_body({}, http::Last::no);
-    exchange_.reset(flushed ? error.code : flushed.error().code);
-    co_return error;
-  }
-  co_return co_await answer_failure(exchange_, error, pool);
+  co_return co_await end_with_failure(exchange_, error, pool);
 }
 
 // Whether the connection is as it was before: the request sent to its end, the answer read to its

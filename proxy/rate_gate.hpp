@@ -45,7 +45,6 @@ class RateGate final : public Gate {
   static std::string_view subject(const Rate& rate, http::Exchange& exchange);
 
   std::vector<Rate> rates_;
-  std::string policy_;
   RateTable& table_;
 };
 

@@ -2,33 +2,14 @@
 
 #include <algorithm>
 
+#include "base/hash.hpp"
 #include "net/crypto.hpp"
 
 namespace portero::proxy {
-namespace {
-
-// Source: FNV-1a (Fowler, Noll, Vo), then the finaliser of SplitMix64 (Steele, Lea, Flood 2014).
-std::uint64_t add_to_hash(std::uint64_t hash, std::string_view text) noexcept {
-  for (const char c : text) {
-    hash ^= static_cast<unsigned char>(c);
-    hash *= 0x100000001b3U;
-  }
-  return hash ^ text.size();
-}
-
-std::uint64_t finish_hash(std::uint64_t x) noexcept {
-  x ^= x >> 30;
-  x *= 0xbf58476d1ce4e5b9U;
-  x ^= x >> 27;
-  x *= 0x94d049bb133111ebU;
-  return x ^ (x >> 31);
-}
-
-}  // namespace
 
 std::uint64_t rate_key(std::string_view scope, std::string_view value) noexcept {
   static const std::uint64_t seed = net::random_u64();
-  const std::uint64_t key = finish_hash(add_to_hash(add_to_hash(seed, scope), value));
+  const std::uint64_t key = mix_bits(add_to_hash(add_to_hash(seed, scope), value));
   return key == 0 ? 1 : key;
 }
 

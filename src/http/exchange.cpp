@@ -1,21 +1,9 @@
 #include "http/exchange.hpp"
 
+#include "base/hash.hpp"
 #include "net/crypto.hpp"
 
 namespace portero::http {
-namespace {
-
-// Spreads a counter over 64 bits, so that ids of one thread do not tell each other's.
-// Source: the finaliser of SplitMix64 (Steele, Lea, Flood 2014).
-std::uint64_t mix(std::uint64_t x) noexcept {
-  x ^= x >> 30;
-  x *= 0xbf58476d1ce4e5b9U;
-  x ^= x >> 27;
-  x *= 0x94d049bb133111ebU;
-  return x ^ (x >> 31);
-}
-
-}  // namespace
 
 Task<Result<>> Exchange::send_head(Response& response) {
   if (error_answer != nullptr) {
@@ -66,7 +54,7 @@ Task<Result<>> respond(Exchange& exchange, Response& response, std::string_view 
 
 std::string_view request_id(Exchange& exchange) {
   static thread_local std::uint64_t next = net::random_u64();
-  while (exchange.request_id == 0) exchange.request_id = mix(next += 0x9e3779b97f4a7c15U);
+  while (exchange.request_id == 0) exchange.request_id = mix_bits(next += 0x9e3779b97f4a7c15U);
   constexpr std::string_view digits = "0123456789abcdef";
   constexpr int digit_count = 16;
   char* const out = exchange.arena.allocate_array<char>(digit_count);
