@@ -9,6 +9,7 @@ namespace portero::proxy {
 namespace {
 
 constexpr int interim_answers_max = 16;
+constexpr Milliseconds sweep_period{1'000};
 
 http::H2ClientRequest request_of(const http::Exchange& exchange, const UpstreamRequest& made,
                                  const UpstreamPool& pool, std::string_view authority) {
@@ -25,22 +26,44 @@ http::H2ClientRequest request_of(const http::Exchange& exchange, const UpstreamR
 
 // --- connections ---------------------------------------------------------------------------------
 
+H2Upstream::H2Upstream(PoolRef pool) : pool_(std::move(pool)), sweep_timer_(&sweep, this) {}
+
 H2Upstream::~H2Upstream() {
-  for (const http::H2ClientPointer& connection : connections_) {
-    if (connection->stream_count() == 0) connection->close(Errc::cancelled);
+  for (const Kept& kept : connections_) {
+    if (kept.connection->stream_count() == 0) kept.connection->close(Errc::cancelled);
   }
 }
 
 Task<Result<http::H2ClientPointer>> H2Upstream::connection(Milliseconds timeout) {
-  std::erase_if(connections_, [](const http::H2ClientPointer& one) { return !one->is_alive(); });
-  for (const http::H2ClientPointer& one : connections_) {
-    if (one->has_room()) co_return one;
+  for (const Kept& kept : connections_) {
+    if (kept.connection->has_room()) co_return kept.connection;
   }
   Result<std::unique_ptr<UpstreamConnection>> made = co_await pool_->dial(timeout);
   if (!made) co_return made.error();
   http::H2ClientPointer connection = http::H2ClientConnection::start(std::move((*made)->stream));
-  connections_.push_back(connection);
+  connections_.push_back({connection});
+  if (!sweep_timer_.armed()) sweep_timer_.arm(pool_->loop().timers(), sweep_period);
   co_return connection;
+}
+
+void H2Upstream::sweep(void* self) {
+  auto& upstream = *static_cast<H2Upstream*>(self);
+  const std::int64_t now_ms = coarse_clock().monotonic_ms;
+  const std::int64_t idle_ms = upstream.pool_->settings().idle.count();
+  std::erase_if(upstream.connections_, [&](Kept& kept) {
+    if (!kept.connection->is_alive()) return true;
+    if (kept.connection->stream_count() != 0) {
+      kept.idle_since_ms = 0;
+      return false;
+    }
+    if (kept.idle_since_ms == 0) kept.idle_since_ms = now_ms;
+    const bool expired = idle_ms != 0 && now_ms - kept.idle_since_ms >= idle_ms;
+    if (expired) kept.connection->close(Errc::timeout_idle);
+    return expired;
+  });
+  if (!upstream.connections_.empty()) {
+    upstream.sweep_timer_.arm(upstream.pool_->loop().timers(), sweep_period);
+  }
 }
 
 // --- one request ---------------------------------------------------------------------------------

@@ -11,10 +11,11 @@
 
 namespace portero::proxy {
 
-// Connections to one upstream: another one when all are full. Owner: the ReverseProxy.
+// Connections to one upstream: another one when all are full; those without requests go after the
+// pool's idle time. Owner: the ReverseProxy.
 class H2Upstream {
  public:
-  explicit H2Upstream(PoolRef pool) : pool_(std::move(pool)) {}
+  explicit H2Upstream(PoolRef pool);
   H2Upstream(const H2Upstream&) = delete;
   H2Upstream& operator=(const H2Upstream&) = delete;
   ~H2Upstream();
@@ -25,8 +26,15 @@ class H2Upstream {
   const PoolRef& pool() const noexcept { return pool_; }
 
  private:
+  struct Kept {
+    http::H2ClientPointer connection;
+    std::int64_t idle_since_ms = 0;  // 0 = has requests
+  };
+  static void sweep(void* self);
+
   PoolRef pool_;
-  std::vector<http::H2ClientPointer> connections_;
+  std::vector<Kept> connections_;
+  Timer sweep_timer_;
 };
 
 // One attempt to have an upstream answer over HTTP/2. Owner: the frame of the handler.

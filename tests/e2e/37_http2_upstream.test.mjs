@@ -168,6 +168,18 @@ sites:
   for (let i = 0; i < 10; ++i) assert.equal((await get('/x', { Cookie })).status, 200);
 });
 
+test('http2 upstream: a connection without requests is closed after its time', async (t) => {
+  const upstream = await server(t);
+  const edge = await portero(t, `
+sites:
+  http://a.test:
+    proxy: {to: "http://${upstream.address}", http2: true, timeouts: {idle: 500ms}}
+`);
+  assert.equal((await edge.get('/x', { host: 'a.test', tls: false })).status, 200);
+  await waitFor('its end', () => [...upstream.sessions].every((one) => one.destroyed));
+  assert.equal((await edge.get('/x', { host: 'a.test', tls: false })).status, 200);
+});
+
 test('http2 upstream: a server that does not speak it is told so', async (t) => {
   const folder = temporaryFolder();
   const own = selfSigned(folder, 'upstream.test');
