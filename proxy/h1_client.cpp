@@ -142,6 +142,17 @@ Task<Result<>> H1Client::fill() {
   }
 }
 
+Task<Result<>> H1Client::wait() {
+  const Result<> goes_on = check_patience();
+  if (!goes_on) co_return goes_on;
+  if (answer_due_ms_ != 0) {
+    wake_.arm(timers_, Milliseconds(answer_due_ms_ - coarse_clock().monotonic_ms));
+  }
+  co_await connection_.stream->readable();
+  wake_.disarm();
+  co_return check_patience();
+}
+
 Result<> H1Client::check_patience() const noexcept {
   if (exchange_.client_gone()) return Errc::cancelled;
   const bool is_late = answer_due_ms_ != 0 && coarse_clock().monotonic_ms >= answer_due_ms_;

@@ -48,6 +48,8 @@ class H1Client {
   // Errors: timeout_response, cancelled (the client has gone), end_of_stream (also the orderly
   //   end), as ByteStream::try_read.
   Task<Result<>> fill();
+  // Waits until reading is worth another try. Errors: timeout_response, cancelled.
+  Task<Result<>> wait();
 
  private:
   Task<Result<>> write(Bytes body, Bytes tail);

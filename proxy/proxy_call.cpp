@@ -3,6 +3,7 @@
 #include "base/assert.hpp"
 #include "base/log.hpp"
 #include "proxy/failure_text.hpp"
+#include "proxy/pipe.hpp"
 #include "proxy/tunnel.hpp"
 
 namespace portero::proxy {
@@ -13,6 +14,10 @@ constexpr int interim_answers_max = 16;
 constexpr Milliseconds continue_time_max{1'000};
 // The rest of a small answer is waited for before its head is flushed: it is on its way.
 constexpr std::uint64_t small_rest_bytes_max = 16 * 1024;
+
+// A body with at least so much left is spliced, but for its tail.
+constexpr std::uint64_t spliced_bytes_min = 256 * 1024;
+constexpr std::uint64_t spliced_tail_bytes = 16 * 1024;
 
 }  // namespace
 
@@ -239,6 +244,10 @@ Task<Result<>> ProxyCall::relay_body() {
 // Reads on; before it waits, the client gets everything there is.
 Task<Result<>> ProxyCall::read_more_body(http::H1BodyDecoder& decoder) {
   client_.restart_patience();
+  if (may_splice(decoder)) {
+    const Result<> moved = co_await splice_middle(decoder);
+    if (!moved) co_return moved;
+  }
   Result<> more = client_.try_fill();
   if (!more && more.error() == Errc::would_block) {
     const bool rest_is_small = parser_.framing().kind == http::BodyKind::length &&
@@ -254,6 +263,58 @@ Task<Result<>> ProxyCall::read_more_body(http::H1BodyDecoder& decoder) {
   if (code == Errc::cancelled && request_failure_ == Errc::ok) client_failed_ = true;
   if (code == Errc::end_of_stream) co_return decoder.end_of_input();
   co_return more;
+}
+
+// Of a long body, all but its end can go from socket to socket inside the kernel.
+bool ProxyCall::may_splice(const http::H1BodyDecoder& decoder) const noexcept {
+  return exchange_.raw_body != nullptr && exchange_.body_filter == nullptr &&
+         parser_.framing().kind == http::BodyKind::length &&
+         decoder.remaining() >= spliced_bytes_min && connection_.input.empty() &&
+         connection_.stream->raw_fd() >= 0;
+}
+
+// Saves two copies of every byte: 1 MB costs 0.7 of what read and write cost (tests/bench/files.py,
+// proxied_1m). What is left at the end takes the ordinary way, with all that a body's end means.
+Task<Result<>> ProxyCall::splice_middle(http::H1BodyDecoder& decoder) {
+  const Result<> flushed = co_await send_piece({}, http::Last::no);
+  if (!flushed) co_return flushed;
+  std::uint64_t left = decoder.remaining() - spliced_tail_bytes;
+  Pipe pipe;
+  net::ByteStream* const to = pipe.is_open() ? exchange_.raw_body->begin_raw(left) : nullptr;
+  if (to == nullptr) co_return Result<>();
+  net::Deadline patience(*to);
+  while (left != 0) {
+    const Result<std::size_t> taken = pipe.take(connection_.stream->raw_fd(), left);
+    if (!taken && taken.error() == Errc::would_block) {
+      const Result<> waited = co_await client_.wait();
+      if (!waited && waited.error() == Errc::cancelled) client_failed_ = true;
+      if (!waited) co_return waited;
+      if (connection_.stream->failure() != Errc::ok) co_return connection_.stream->failure();
+      continue;
+    }
+    if (!taken) co_return taken.error();
+    if (*taken == 0) co_return Errc::upstream_truncated;
+    left -= *taken;
+    decoder.skip(*taken);
+    client_.restart_patience();
+    while (pipe.held() != 0) {
+      const Result<std::size_t> given = pipe.give(to->raw_fd());
+      if (given) {
+        exchange_.raw_body->note_raw(*given);
+        continue;
+      }
+      if (given.error() == Errc::would_block) {
+        patience.arm(lease_.pool().loop().timers(), exchange_.timeouts.write, Errc::timeout_write);
+        co_await to->writable();
+        patience.disarm();
+        if (to->failure() == Errc::ok) continue;
+      }
+      client_failed_ = true;
+      co_return to->failure() != Errc::ok ? Error(to->failure()) : given.error();
+    }
+    if (read_share_.spend(*taken)) co_await read_share_.next_turn(around_.next_turn);
+  }
+  co_return Result<>();
 }
 
 Task<Result<>> ProxyCall::send_piece(Bytes piece, http::Last last) {

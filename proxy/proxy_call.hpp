@@ -64,6 +64,8 @@ class ProxyCall {
   Task<Result<>> pass_head();
   Task<Result<>> relay_body();
   Task<Result<>> read_more_body(http::H1BodyDecoder& decoder);
+  bool may_splice(const http::H1BodyDecoder& decoder) const noexcept;
+  Task<Result<>> splice_middle(http::H1BodyDecoder& decoder);
   Task<Result<>> send_piece(Bytes piece, http::Last last);
   Task<Result<>> switch_protocols();
 

@@ -1,5 +1,7 @@
 #include "worker.hpp"
 
+#include <signal.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -36,6 +38,14 @@ IpAddress local_address(const Fd& socket) {
   auto* const name = reinterpret_cast<sockaddr*>(&local.storage);
   if (::getsockname(socket.get(), name, &local.length) != 0) return {};
   return local.ip();
+}
+
+// splice(2) has no MSG_NOSIGNAL. Blocked here alone, so that programs that are started keep theirs.
+void block_pipe_signal() noexcept {
+  sigset_t signals;
+  ::sigemptyset(&signals);
+  ::sigaddset(&signals, SIGPIPE);
+  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 }
 
 std::vector<IpNetwork> networks(const std::vector<std::string>& texts) {
@@ -141,6 +151,7 @@ void Worker::join() {
 void Worker::post(Call call) { calls_.send(std::move(call)); }
 
 void Worker::run_thread() {
+  block_pipe_signal();
   while (!draining_ || live_ != nullptr) loop_.run_once(turn_ms_max);
   // Per-worker objects belong to this thread: their timers, pools and frames end here.
   listeners_.clear();

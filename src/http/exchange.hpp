@@ -74,6 +74,19 @@ class ErrorPages {
                                     std::string_view text) const = 0;
 };
 
+// Where bytes of a response's body may go past the exchange, from one socket to another.
+class RawBody {
+ public:
+  // The client's stream, when the next `bytes` of the body may be written to its raw_fd(): nothing
+  // is held back, nothing changes them, and more follow; else nullptr.
+  virtual net::ByteStream* begin_raw(std::uint64_t bytes) noexcept = 0;
+  // So many have been written since begin_raw().
+  virtual void note_raw(std::uint64_t bytes) noexcept = 0;
+
+ protected:
+  ~RawBody() = default;
+};
+
 // Changes a response's body on its way out (compression). Set by a response step.
 class BodyFilter {
  public:
@@ -129,6 +142,7 @@ class Exchange {
   bool head_sent() const noexcept { return status_sent != 0; }
 
   std::span<const ResponseStep* const> response_steps;  // set by the route
+  RawBody* raw_body = nullptr;                          // set by exchanges that can
   const ErrorPages* error_pages = nullptr;              // set by the route
   std::unique_ptr<BodyFilter> body_filter;              // set by a response step; may be null
   std::uint64_t body_bytes_max = UINT64_MAX;            // of the request; set by the route

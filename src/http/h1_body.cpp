@@ -113,6 +113,11 @@ Result<BodyPiece> H1BodyDecoder::next(Buffer& in, HeaderList& trailers, Arena& a
   }
 }
 
+void H1BodyDecoder::skip(std::uint64_t bytes) noexcept {
+  PORTERO_ASSERT(state_ == State::length && bytes < remaining_);
+  remaining_ -= bytes;
+}
+
 Result<> H1BodyDecoder::end_of_input() noexcept {
   if (state_ == State::until_close) state_ = State::done;
   if (state_ == State::done) return {};

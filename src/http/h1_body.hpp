@@ -66,6 +66,8 @@ class H1BodyDecoder {
   bool done() const noexcept { return state_ == State::done; }
   // Bytes known to be still to come: of the body for `length`, of the chunk for `chunked`.
   std::uint64_t remaining() const noexcept { return remaining_; }
+  // So many bytes of a `length` body have been taken elsewhere. Limits: fewer than remaining().
+  void skip(std::uint64_t bytes) noexcept;
 
  private:
   enum class State : std::uint8_t { length, until_close, size, chunk, chunk_end, trailers, done };

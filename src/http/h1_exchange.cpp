@@ -40,6 +40,7 @@ H1Exchange::H1Exchange(H1Transport& transport, const ConnectionInfo& connection_
 H1Exchange::~H1Exchange() { transport_.stream().watch_peer(nullptr); }
 
 void H1Exchange::begin() noexcept {
+  if (transport_.stream().raw_fd() >= 0) raw_body = this;
   decoder_ = H1BodyDecoder({request.body, request.content_length});
   continue_pending_ = request.expects_continue;
   keep_alive_ = wants_keep_alive(request);
@@ -273,6 +274,19 @@ Task<Result<>> H1Exchange::send_rest(Error error, Last last) {
   if (!flushed) write_failure_ = flushed.error().code;
   if (!flushed || last == Last::no) co_return flushed;
   co_return complete();
+}
+
+net::ByteStream* H1Exchange::begin_raw(std::uint64_t bytes) noexcept {
+  const bool is_plain = head_sent() && !finished_ && write_failure_ == Errc::ok && body_expected_ &&
+                        body_filter == nullptr && framing_.kind == BodyKind::length &&
+                        framing_.length > bytes && transport_.output.empty();
+  return is_plain ? &transport_.stream() : nullptr;
+}
+
+void H1Exchange::note_raw(std::uint64_t bytes) noexcept {
+  PORTERO_ASSERT(bytes < framing_.length);
+  framing_.length -= bytes;
+  body_bytes_sent += bytes;
 }
 
 void H1Exchange::add_to_output(Bytes piece, Last last) {

@@ -20,7 +20,7 @@ enum class H1Next : std::uint8_t {
   takeover,  // a Session goes on with the stream
 };
 
-class H1Exchange final : public Exchange {
+class H1Exchange final : public Exchange, private RawBody {
  public:
   H1Exchange(H1Transport& transport, const ConnectionInfo& connection_info,
              const Service& service) noexcept;
@@ -40,6 +40,8 @@ class H1Exchange final : public Exchange {
   bool client_gone() const noexcept override;
 
  private:
+  net::ByteStream* begin_raw(std::uint64_t bytes) noexcept override;
+  void note_raw(std::uint64_t bytes) noexcept override;
   Task<Result<>> write_head(Response& response) override;
   Task<Result<>> write_body(Bytes piece, Last last) override;
   Result<> encode_head(Response& response);

@@ -42,6 +42,8 @@ class ByteStream {
   virtual void shutdown_write() noexcept = 0;
   // The peer is known to be gone (reset or fully closed): work for it may be given up.
   virtual bool peer_gone() const noexcept = 0;
+  // The socket, if the stream's bytes are its bytes; -1 for TLS.
+  virtual int raw_fd() const noexcept { return -1; }
 
   // Awaitable: returns when try_read (try_write) is worth calling again.
   WaitPoint& readable() noexcept { return readable_; }

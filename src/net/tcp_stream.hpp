@@ -22,6 +22,7 @@ class TcpStream final : public ByteStream, private IoWatch {
   void shutdown_write() noexcept override;
   bool peer_gone() const noexcept override { return peer_gone_; }
 
+  int raw_fd() const noexcept override { return socket_.get(); }
   int fd() const noexcept { return socket_.get(); }
   // Whether bytes or an end may be waiting; false after a read that emptied the socket.
   bool maybe_readable() const noexcept { return maybe_readable_; }

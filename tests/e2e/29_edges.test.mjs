@@ -1,11 +1,15 @@
 // What a VPS behind a balancer, with slow clients and folders to show, needs besides.
 import assert from 'node:assert/strict';
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import test from 'node:test';
 
 import { backend, pause, portero, temporaryFolder, waitFor, within } from './harness.mjs';
+
+const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
 
 test('browse: a folder as a page and as JSON, without what is hidden', async (t) => {
   const root = temporaryFolder();
@@ -123,4 +127,74 @@ sites:
   assert.match(await ask('PROXY UNKNOWN\r\n'), /^HTTP\/1\.1 403 /);
   assert.equal(await ask(''), '');
   assert.equal(await ask('PROXY nonsense\r\n'), '');
+});
+
+test('downloads: long bodies between plain sockets arrive whole, or visibly not', async (t) => {
+  const body = randomBytes(5_000_000);
+  const app = await backend(t, (request, response) => {
+    const url = new URL(request.url, 'http://x');
+    response.setHeader('Content-Length', body.length);
+    if (url.pathname === '/cut') {
+      response.write(body.subarray(0, 3_000_000));
+      return setTimeout(() => response.destroy(), 100);
+    }
+    if (url.pathname === '/drip') {
+      let at = 0;
+      const timer = setInterval(() => {
+        response.write(body.subarray(at, at += 250_000));
+        if (at >= body.length) clearInterval(timer), response.end();
+      }, 2);
+      return;
+    }
+    if (url.pathname === '/stall') return response.write(body.subarray(0, 2_000_000));
+    response.end(body);
+  });
+  const edge = await portero(t, `
+sites:
+  http://a.test:
+    log: {file: access.log, format: json}
+    proxy: {to: "${app.address}", timeouts: {response: 1s}}
+`);
+  const agent = edge.keepAliveAgent(false);
+  for (const target of ['/', '/drip', '/', '/drip']) {
+    const got = await edge.get(target, { host: 'a.test', tls: false, agent });
+    assert.equal(sha256(got.body), sha256(body), target);
+  }
+  assert.equal((await edge.status()).upstreams[0].idle_connections > 0, true, 'it is kept');
+  const { headers } = await edge.get('/', { host: 'a.test', tls: false, agent, method: 'HEAD' });
+  assert.equal(headers['content-length'], `${body.length}`);
+  for (const target of ['/cut', '/stall']) {
+    await assert.rejects(edge.get(target, { host: 'a.test', tls: false }), target);
+  }
+  // A client that reads slowly gets all of it; one that leaves holds nothing.
+  const socket = net.connect(edge.httpPort, '127.0.0.1');
+  socket.pause();
+  socket.write('GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n');
+  await pause(300);
+  const chunks = [];
+  socket.on('data', (data) => {
+    chunks.push(data);
+    socket.pause();
+    setTimeout(() => socket.resume(), 1);
+  });
+  await within('all of it', new Promise((resolve) => {
+    socket.on('end', resolve);
+    socket.resume();
+  }), 30);
+  const answer = Buffer.concat(chunks);
+  assert.equal(sha256(answer.subarray(answer.indexOf('\r\n\r\n') + 4)), sha256(body));
+  for (let i = 0; i < 10; ++i) {
+    const leaver = net.connect(edge.httpPort, '127.0.0.1');
+    leaver.write('GET / HTTP/1.1\r\nHost: a.test\r\n\r\n');
+    leaver.once('data', () => leaver.destroy());
+    await once(leaver, 'close');
+  }
+  await waitFor('nothing to be under way', async () =>
+    (await edge.status()).upstreams[0].in_flight === 0);
+  assert.equal((await edge.get('/', { host: 'a.test', tls: false })).status, 200);
+  const sizes = await waitFor('the log', () => {
+    const lines = readFileSync(path.join(edge.folder, 'access.log'), 'utf8').trim().split('\n');
+    return lines.length >= 9 && lines.map((line) => JSON.parse(line).bytes_sent);
+  });
+  assert.deepEqual(sizes.slice(0, 5), [...Array(4).fill(body.length), 0]);
 });
