@@ -10,6 +10,7 @@
 namespace portero::http {
 namespace {
 
+constexpr std::uint64_t raw_bytes_min = 64 * 1024;  // of a body that may be written past this
 constexpr std::size_t body_read_bytes = 16 * 1024;
 constexpr std::size_t output_bytes_max = 16 * 1024;
 // Copying a piece next to the head is cheaper than a second iovec below about 2 kB.
@@ -40,7 +41,6 @@ H1Exchange::H1Exchange(H1Transport& transport, const ConnectionInfo& connection_
 H1Exchange::~H1Exchange() { transport_.stream().watch_peer(nullptr); }
 
 void H1Exchange::begin() noexcept {
-  if (transport_.stream().raw_fd() >= 0) raw_body = this;
   decoder_ = H1BodyDecoder({request.body, request.content_length});
   continue_pending_ = request.expects_continue;
   keep_alive_ = wants_keep_alive(request);
@@ -217,6 +217,10 @@ Result<> H1Exchange::encode_head(Response& response) {
   }
   body_expected_ = !is_bodiless(response.status, request.method);
   framing_ = announce(response);
+  if (framing_.kind == BodyKind::length && framing_.length >= raw_bytes_min &&
+      transport_.stream().raw_fd() >= 0) {
+    raw_body = this;
+  }
   keep_alive_ = decide_keep_alive(response);
   options.body = framing_;
   options.close = !keep_alive_;
