@@ -48,6 +48,25 @@ bool is_password_hash(std::string_view text) {
   return is_bcrypt || text.starts_with("$argon2id$v=19$");
 }
 
+// What stands there instead of a hash may be the password itself: the line is not shown.
+void check_password_hash(const RoutePlace& place, const Node& node, const KeyPath& path) {
+  const bool is_cut_off = node.text.starts_with("$2y$") && node.text.ends_with("...");
+  if (is_password_hash(node.text)) return;
+  Problem problem;
+  problem.where = node.where;
+  problem.key_path = path.text();
+  problem.is_secret = true;
+  if (is_cut_off) {
+    problem.message = "this hash is cut off: nobody can log in with it";
+    problem.expected = "what `portero hash-password` prints";
+    place.context.problems.warning(std::move(problem));
+    return;
+  }
+  problem.message = "this is not the hash of a password";
+  problem.expected = "bcrypt ($2y$…) or argon2id, as `portero hash-password` prints";
+  place.context.problems.error(std::move(problem));
+}
+
 // Users are the map itself, or stand under `users`.
 BasicAuth build_basic_auth(const RoutePlace& place, const Node& node, const KeyPath& path) {
   BasicAuth auth;
@@ -64,16 +83,8 @@ BasicAuth build_basic_auth(const RoutePlace& place, const Node& node, const KeyP
     if (name.find(':') != std::string::npos) {
       report(place, entry.key->where, users_path, "a user's name cannot hold a colon");
     }
-    const std::string& hash = entry.value->text;
-    if (hash.starts_with("$2y$") && hash.ends_with("...")) {
-      place.context.problems.warning({entry.value->where, users_path.key(name).text(),
-                                      "this hash is cut off: nobody can log in with it",
-                                      "what `portero hash-password` prints", "", ""});
-    } else if (!is_password_hash(hash)) {
-      report(place, entry.value->where, users_path.key(name), "this is not the hash of a password",
-             "bcrypt ($2y$…) or argon2id, as `portero hash-password` prints");
-    }
-    auth.users.emplace_back(name, hash);
+    check_password_hash(place, *entry.value, users_path.key(name));
+    auth.users.emplace_back(name, entry.value->text);
   }
   if (auth.users.empty()) report(place, node.where, path, "no user is given");
   return auth;

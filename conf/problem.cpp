@@ -1,6 +1,7 @@
 #include "conf/problem.hpp"
 
 #include <algorithm>
+#include <array>
 #include <tuple>
 
 #include <fmt/format.h>
@@ -61,6 +62,14 @@ void Problems::add_file(const std::string& file, std::string_view text) {
   files_.emplace(file, std::move(entry));
 }
 
+// Problems end up in logs; the secret of an application must not.
+static bool may_hold_secret(const std::string& line) {
+  constexpr std::array<std::string_view, 5> words = {"secret", "basic_auth", "password", "hmac",
+                                                     "token"};
+  return std::any_of(words.begin(), words.end(),
+                     [&](std::string_view word) { return line.find(word) != std::string::npos; });
+}
+
 std::vector<Problem> Problems::finish(std::vector<Problem> list) const {
   const auto order = [&](const Problem& p) {
     const auto file = files_.find(p.where.file);
@@ -80,9 +89,8 @@ std::vector<Problem> Problems::finish(std::vector<Problem> list) const {
     if (file == files_.end() || problem.where.line < 1) continue;
     const std::vector<std::string>& lines = file->second.lines;
     const auto index = static_cast<std::size_t>(problem.where.line - 1);
-    // Problems end up in logs; the secret of an application must not.
-    const bool is_secret = index < lines.size() && lines[index].find("secret") != std::string::npos;
-    if (index < lines.size() && !is_secret) problem.source_line = lines[index];
+    if (index >= lines.size() || problem.is_secret || may_hold_secret(lines[index])) continue;
+    problem.source_line = lines[index];
   }
   return list;
 }

@@ -19,6 +19,7 @@ struct Problem {
   std::string expected;     // what may stand there; "" when the message says it
   std::string suggestion;   // the text that was probably meant; "" when none is near
   std::string source_line;  // the line of `where`; "" when it must not be shown
+  bool is_secret = false;   // it must not: what stands there may be a password
 };
 
 // Prints one problem for a terminal: "file:line:column: key: message; expected …; did you mean
