@@ -76,6 +76,7 @@ export async function fpm(t, { tcp = false, children = 2, lines = [] } = {}) {
   const folder = temporaryFolder();
   const address = tcp ? `127.0.0.1:${await freePort()}` : `unix:${path.join(folder, 'fpm.sock')}`;
   const server = new Fpm({ folder, address, children, lines });
-  t.after(() => server.stop('SIGKILL'));
+  // Not KILL, which would leave the pool's processes behind.
+  t.after(() => server.stop('SIGTERM'));
   return server.start();
 }
