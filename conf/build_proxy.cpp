@@ -82,6 +82,13 @@ Proxy build_proxy(const RoutePlace& place, const Node& node, const KeyPath& path
   read_text(node, "proxy_protocol", header);
   if (header == "v1") proxy.proxy_protocol = ProxyProtocol::v1;
   if (header == "v2") proxy.proxy_protocol = ProxyProtocol::v2;
+  if (proxy.http2 && proxy.proxy_protocol != ProxyProtocol::none) {
+    place.context.problems.error(
+        {node.where, path.text(),
+         "`http2` shares connections among clients, so `proxy_protocol` cannot tell who one is: "
+         "leave one of them out",
+         "", "", ""});
+  }
   if (const Node* tls = node.find("tls")) {
     build_proxy_tls(place, *tls, path.key("tls"), proxy.tls);
   }

@@ -349,13 +349,16 @@ constexpr Key replacement_keys[] = {
 constinit const Object site{
     "site", "A site", "sites.NAME",
     "The keys of a site hold for all of its routes; a route's own key replaces the site's, and "
-    "`headers` are merged. A site with an action (`proxy`, `respond`, `redirect`, `hub`) and no "
-    "`routes` is one route. Inside a route the order is fixed: `strip_prefix` and `rewrite`, "
-    "`headers_up`, the action, `headers`, the log.",
+    "`headers` are merged. A site with an action (`proxy`, `php`, `files`, `respond`, `redirect`, "
+    "`hub`) and no `routes` is one route. Inside a route the order is fixed: `allow` and `deny`, "
+    "`maintenance`, `limits`, `basic_auth`, `forward_auth`, `strip_prefix`, `rewrite`, "
+    "`try_files`, "
+    "`headers_up`, the action, `headers`, `encode`, the log.",
     site_keys};
 constinit const Object route{
     "route", "A route", "sites.NAME.routes[]",
-    "A route has exactly one action: `hub`, `proxy`, `respond`, `redirect` or `routes`.",
+    "A route has exactly one action: `hub`, `proxy`, `php`, `files`, `respond`, `redirect` or "
+    "`routes`.",
     route_keys};
 constinit const Object match{
     "match", "Matching", "sites.NAME.routes[].match",

@@ -134,9 +134,7 @@ Task<Result<>> H1Client::fill() {
     connection_.input.release();
     const Result<> goes_on = check_patience();
     if (!goes_on) co_return goes_on;
-    if (answer_due_ms_ != 0) {
-      wake_.arm(timers_, Milliseconds(answer_due_ms_ - coarse_clock().monotonic_ms));
-    }
+    arm_wake();
     co_await connection_.stream->readable();
     wake_.disarm();
   }
@@ -145,12 +143,15 @@ Task<Result<>> H1Client::fill() {
 Task<Result<>> H1Client::wait() {
   const Result<> goes_on = check_patience();
   if (!goes_on) co_return goes_on;
-  if (answer_due_ms_ != 0) {
-    wake_.arm(timers_, Milliseconds(answer_due_ms_ - coarse_clock().monotonic_ms));
-  }
+  arm_wake();
   co_await connection_.stream->readable();
   wake_.disarm();
   co_return check_patience();
+}
+
+void H1Client::arm_wake() noexcept {
+  if (answer_due_ms_ == 0) return;
+  wake_.arm(timers_, Milliseconds(answer_due_ms_ - coarse_clock().monotonic_ms));
 }
 
 Result<> H1Client::check_patience() const noexcept {

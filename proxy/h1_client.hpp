@@ -56,6 +56,7 @@ class H1Client {
   Task<Result<>> write_slowly(Bytes body, Bytes tail);
   Result<> try_write(Bytes& body, Bytes& tail);
   Result<> check_patience() const noexcept;
+  void arm_wake() noexcept;
 
   UpstreamConnection& connection_;
   http::Exchange& exchange_;

@@ -4,6 +4,7 @@
 
 #include "base/log.hpp"
 #include "proxy/h2_upstream.hpp"
+#include "proxy/proxy_header.hpp"
 
 namespace portero::proxy {
 namespace {
@@ -104,7 +105,7 @@ Task<> HealthCheck::run(SharedPointer shared) {
 Task<bool> HealthCheck::check(Shared& shared) {
   static const http::ConnectionInfo nobody = [] {
     http::ConnectionInfo made;
-    made.peer = *IpAddress::parse("127.0.0.1");
+    made.peer = made.local = *IpAddress::parse("127.0.0.1");
     return made;
   }();
   Probe probe(nobody, shared.path);
@@ -114,7 +115,8 @@ Task<bool> HealthCheck::check(Shared& shared) {
 }
 
 Task<Result<>> HealthCheck::ask(Shared& shared, http::Exchange& probe) {
-  Result<Lease> lease = co_await shared.pool->connect(shared.call.connect);
+  const Bytes prelude = proxy_header(shared.pool->settings().proxy_protocol, probe);
+  Result<Lease> lease = co_await shared.pool->connect(shared.call.connect, prelude);
   if (!lease) co_return lease.error();
   ProxyCall call(probe, std::move(*lease), shared.call, {shared.next_turn});
   co_return co_await call.run();

@@ -106,8 +106,12 @@ std::vector<Matcher::Named> Matcher::compile(
   return out;
 }
 
+// A route that is not taken leaves no groups behind.
 bool Matcher::matches(http::Exchange& exchange) const {
-  return first_failure(exchange).part == Part::none;
+  const std::span<const std::string_view> before = exchange.request.groups;
+  const bool holds = first_failure(exchange).part == Part::none;
+  if (!holds) exchange.request.groups = before;
+  return holds;
 }
 
 // The cheap and telling parts come first.

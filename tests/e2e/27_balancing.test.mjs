@@ -230,6 +230,24 @@ test('balancing: the PROXY header tells who the client is', async (t) => {
   assert.equal(heads.length, 6, 'a connection for each client');
 });
 
+test('balancing: checks begin with the PROXY header too', async (t) => {
+  let checks = 0;
+  const strict = await rawBackend(t, (socket) => {
+    socket.once('data', (data) => {
+      if (!data.toString('latin1').startsWith('PROXY TCP4 127.0.0.1 ')) return socket.destroy();
+      if (data.includes('GET /up ')) ++checks;
+      else socket.once('data', (more) => { if (more.includes('GET /up ')) ++checks; });
+      socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+    });
+  });
+  const edge = await portero(t, sites({
+    to: strict.address, proxy_protocol: 'v1', health: { path: '/up', every: '1s' },
+  }));
+  await waitFor('two checks', () => checks >= 2);
+  assert.doesNotMatch(edge.stderr, /upstream\.down/);
+  assert.equal((await edge.status()).upstreams[0].healthy, true);
+});
+
 test('balancing: a client certificate for the upstream', async (t) => {
   const folder = temporaryFolder();
   const ca = selfSigned(folder, 'upstream.test');

@@ -154,3 +154,16 @@ TEST_CASE("matchers: says which part does not hold") {
   match.not_ = inner;
   CHECK(Matcher(match).explain(exchange) == "not path *, method GET ✗");
 }
+
+TEST_CASE("matchers: the groups of path_regexp stay only when the whole matches") {
+  FakeExchange exchange("GET", "/users/7", "a");
+  conf::Match match;
+  match.path_regexp = {"^/users/(\\d+)$"};
+  match.not_ = std::make_shared<const conf::Match>();
+  CHECK_FALSE(Matcher(match).matches(exchange));  // an empty `not` holds for everything
+  CHECK(exchange.request.groups.empty());
+  match.not_.reset();
+  REQUIRE(Matcher(match).matches(exchange));
+  REQUIRE(exchange.request.groups.size() > 1);
+  CHECK(exchange.request.groups[1] == "7");
+}
