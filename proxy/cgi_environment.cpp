@@ -16,6 +16,7 @@ using http::Field;
 using http::FieldId;
 
 constexpr std::string_view prefix = "HTTP_";
+constexpr std::size_t params_bytes_usual = 2048;
 
 class Environment {
  public:
@@ -38,16 +39,27 @@ class Environment {
   Buffer& params_;
 };
 
+// What becomes of a byte of a field's name in the variable's; 0: the field is not passed on.
+constexpr auto variable_bytes = [] {
+  std::array<char, 256> table{};
+  for (char c = '0'; c <= '9'; ++c) table[static_cast<unsigned char>(c)] = c;
+  for (char c = 'A'; c <= 'Z'; ++c) {
+    table[static_cast<unsigned char>(c)] = c;
+    table[static_cast<unsigned char>(c - 'A' + 'a')] = c;
+  }
+  table['-'] = '_';
+  return table;
+}();
+
 // "HTTP_X_NAME", or "" for a name that is not passed on: PHP makes one variable of "X-Name",
 // "X_Name" and "X.Name", so only the first form may speak.
 std::string_view variable_name(std::string_view name, Arena& arena) {
   char* const out = arena.allocate_array<char>(prefix.size() + name.size());
   char* at = std::copy(prefix.begin(), prefix.end(), out);
   for (const char c : name) {
-    const bool is_lower = c >= 'a' && c <= 'z';
-    const bool is_plain = (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    if (!is_lower && !is_plain && c != '-') return {};
-    *at++ = is_lower ? static_cast<char>(c - 'a' + 'A') : c == '-' ? '_' : c;
+    const char byte = variable_bytes[static_cast<unsigned char>(c)];
+    if (byte == 0) return {};
+    *at++ = byte;
   }
   return {out, static_cast<std::size_t>(at - out)};
 }
@@ -91,7 +103,8 @@ bool is_https(const http::Request& request) noexcept {
   return request.scheme == "https";
 }
 
-void add_fields(http::Exchange& exchange, const CgiSettings& settings, Environment& environment) {
+void add_fields(http::Exchange& exchange, const CgiSettings& settings, std::string_view client,
+                Environment& environment) {
   const http::Request& request = exchange.request;
   http::HeaderList fields(exchange.arena);
   if (!request.authority.empty()) fields.add("Host", request.authority, FieldId::host);
@@ -101,7 +114,8 @@ void add_fields(http::Exchange& exchange, const CgiSettings& settings, Environme
   }
   add_forwarded_fields(exchange, fields);
   // REMOTE_ADDR is the client already, so nobody needs to look behind proxies a second time.
-  fields.set("X-Forwarded-For", address_text(request.client_ip, exchange.arena));
+  fields.remove(FieldId::x_forwarded_for);
+  fields.add("X-Forwarded-For", client, FieldId::x_forwarded_for);
   settings.headers_up.apply(fields, exchange);
   for (const Field& field : fields) {
     if (!is_first_of_its_name(fields, field)) continue;
@@ -132,7 +146,7 @@ std::string_view protocol_text(http::Version version) noexcept {
   return version == http::Version::http_2 ? "HTTP/2.0" : http::version_text(version);
 }
 
-void add_connection(http::Exchange& exchange, Environment& environment) {
+void add_connection(http::Exchange& exchange, std::string_view client, Environment& environment) {
   const http::Request& request = exchange.request;
   const http::ConnectionInfo& connection = exchange.connection;
   const bool https = is_https(request);
@@ -142,7 +156,7 @@ void add_connection(http::Exchange& exchange, Environment& environment) {
   environment.add("SERVER_ADDR", address_text(connection.local, exchange.arena));
   environment.add_number("SERVER_PORT", connection.local_port);
   if (!request.user.empty()) environment.add("REMOTE_USER", request.user);
-  environment.add("REMOTE_ADDR", address_text(request.client_ip, exchange.arena));
+  environment.add("REMOTE_ADDR", client);
   const bool is_peer = request.client_ip == connection.peer;
   environment.add_number("REMOTE_PORT", is_peer ? connection.peer_port : 0);
   environment.add("REQUEST_SCHEME", https ? "https" : "http");
@@ -154,12 +168,14 @@ void add_connection(http::Exchange& exchange, Environment& environment) {
 void append_cgi_environment(http::Exchange& exchange, const CgiSettings& settings,
                             const CgiScript& script, Buffer& params) {
   const http::Request& request = exchange.request;
+  const std::string_view client = address_text(request.client_ip, exchange.arena);
+  params.prepare(params_bytes_usual);
   Environment environment(settings, params);
   environment.add("GATEWAY_INTERFACE", "CGI/1.1");
   environment.add("REDIRECT_STATUS", "200");
   environment.add("REQUEST_METHOD", request.method_text);
   add_script(exchange, script, environment);
-  add_connection(exchange, environment);
+  add_connection(exchange, client, environment);
   const Field* type = request.headers.find(FieldId::content_type);
   environment.add("CONTENT_TYPE", type == nullptr ? std::string_view() : type->value);
   if (script.has_body) {
@@ -167,7 +183,7 @@ void append_cgi_environment(http::Exchange& exchange, const CgiSettings& setting
   } else {
     environment.add("CONTENT_LENGTH", "");
   }
-  add_fields(exchange, settings, environment);
+  add_fields(exchange, settings, client, environment);
   for (const auto& [name, value] : settings.env) {
     append_param(name, value.expand(exchange, Place::text), params);
   }

@@ -34,18 +34,18 @@ bool is_ours(FieldId id) noexcept {
 Result<std::optional<std::size_t>> CgiHeadParser::take(Bytes piece, http::Response& response,
                                                        Arena& arena) {
   PORTERO_ASSERT(!complete_);
-  for (std::size_t at = 0; at < piece.size(); ++at) {
-    const char c = piece[at];
-    if (++bytes_ > cgi_head_bytes_max) return fail("its header fields are larger than 64 KiB");
-    const bool is_end = c == '\n' && line_is_empty_;
-    if (c == '\n') {
-      line_is_empty_ = true;
-    } else if (c != '\r') {
-      line_is_empty_ = false;
-    }
-    if (!is_end) continue;
-    complete_ = true;
-    std::string_view head = piece.substr(0, at + 1);
+  std::size_t at = 0;
+  while (at < piece.size()) {
+    const std::size_t newline = piece.find('\n', at);
+    const Bytes line = piece.substr(at, newline - at);
+    if (line.find_first_not_of('\r') != Bytes::npos) line_is_empty_ = false;
+    at = newline == Bytes::npos ? piece.size() : newline + 1;
+    if (bytes_ + at > cgi_head_bytes_max) return fail("its header fields are larger than 64 KiB");
+    if (newline == Bytes::npos) break;
+    complete_ = line_is_empty_;
+    line_is_empty_ = true;
+    if (!complete_) continue;
+    std::string_view head = piece.substr(0, at);
     if (!text_.empty()) {
       text_.append(head);
       head = text_.readable();
@@ -53,8 +53,9 @@ Result<std::optional<std::size_t>> CgiHeadParser::take(Bytes piece, http::Respon
     const Result<> parsed = parse(arena.copy(head), response);
     text_ = Buffer();
     if (!parsed) return parsed.error();
-    return std::optional(at + 1);
+    return std::optional(at);
   }
+  bytes_ += piece.size();
   text_.append(piece);
   return std::optional<std::size_t>();
 }

@@ -32,8 +32,6 @@ class CgiHeadParser {
   // The file that shall be sent instead of the body (X-Accel-Redirect, X-Sendfile), or "".
   std::string_view file() const noexcept { return file_; }
   bool complete() const noexcept { return complete_; }
-  // Bytes taken so far. Zero: PHP has not said anything.
-  std::size_t bytes() const noexcept { return bytes_; }
 
  private:
   Error fail(std::string_view detail) noexcept {

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <climits>
@@ -16,6 +17,7 @@ namespace {
 
 constexpr std::int64_t remembered_ms = 1'000;
 constexpr std::size_t scripts_max = 256;
+constexpr std::size_t missed_max = 8;
 
 }  // namespace
 
@@ -25,6 +27,10 @@ bool is_safe_root(std::string_view path) noexcept {
 }
 
 Result<> DocumentRoot::refresh() {
+  const std::int64_t now_ms = coarse_clock().monotonic_ms;
+  if (now_ms == refreshed_ms_ && folder_.is_open()) return {};
+  refreshed_ms_ = now_ms;
+  missed_.clear();
   struct stat now {};
   if (::stat(path_.c_str(), &now) != 0) {
     const int os_error = errno;
@@ -33,8 +39,7 @@ Result<> DocumentRoot::refresh() {
   }
   const Identity identity{now.st_dev, now.st_ino};
   // A folder that was renamed is the same, but its path is another: look again now and then.
-  const bool is_known =
-      folder_.is_open() && identity == identity_ && coarse_clock().monotonic_ms < reopen_after_ms_;
+  const bool is_known = folder_.is_open() && identity == identity_ && now_ms < reopen_after_ms_;
   if (is_known) return {};
   return reopen();
 }
@@ -57,17 +62,36 @@ Result<> DocumentRoot::reopen() {
   return {};
 }
 
-DocumentRoot::Found DocumentRoot::look(std::string_view path) const {
-  while (path.starts_with('/')) path.remove_prefix(1);
+Result<DocumentRoot::Found> DocumentRoot::ask(std::string_view path) const {
   std::array<char, PATH_MAX> name;
-  if (path.size() >= name.size()) return Found::nothing;
-  if (path.empty()) path = ".";
+  if (path.size() >= name.size()) return Error(Errc::internal, ENAMETOOLONG);
   std::memcpy(name.data(), path.data(), path.size());
   name[path.size()] = '\0';
   struct stat found {};
-  if (::fstatat(folder_.get(), name.data(), &found, 0) != 0) return Found::nothing;
+  if (::fstatat(folder_.get(), name.data(), &found, 0) != 0) return Error(Errc::internal, errno);
   if (S_ISREG(found.st_mode)) return Found::file;
   return S_ISDIR(found.st_mode) ? Found::folder : Found::nothing;
+}
+
+DocumentRoot::Found DocumentRoot::look(std::string_view path) {
+  while (path.starts_with('/')) path.remove_prefix(1);
+  if (path.empty()) return Found::folder;
+  const std::string_view name = path.substr(0, path.find('/'));
+  const auto known = std::find_if(missed_.begin(), missed_.end(),
+                                  [&](const Missed& missed) { return missed.name == name; });
+  if (known != missed_.end() && known->itself == Itself::absent) return Found::nothing;
+  const Result<Found> found = ask(path);
+  if (found) return *found;
+  if (found.error().os_error != ENOENT) return Found::nothing;
+  if (known == missed_.end()) {
+    const Itself itself = name == path ? Itself::absent : Itself::unknown;
+    if (missed_.size() < missed_max) missed_.push_back({std::string(name), itself});
+  } else if (known->itself == Itself::unknown) {
+    // The second miss below this name: worth a look whether it is the name itself.
+    const Result<Found> first = ask(name);
+    known->itself = !first && first.error().os_error == ENOENT ? Itself::absent : Itself::exists;
+  }
+  return Found::nothing;
 }
 
 bool DocumentRoot::has_script(std::string_view path) {

@@ -42,7 +42,11 @@ void FastCgiClient::begin(Bytes params, const BodySpool& body, bool hold_back) {
   encode_stream(FastCgiType::params, params, out);
   body_ = &body;
   held_back_ = hold_back && connection_.address.is_unix();
-  if (!held_back_) encode_stream_end(FastCgiType::params, out);
+  if (held_back_) {
+    connection_.tcp->report_space(true);
+  } else {
+    encode_stream_end(FastCgiType::params, out);
+  }
 }
 
 // Whether the other process has taken everything that was sent out of the socket. While it does,
@@ -62,7 +66,8 @@ void FastCgiClient::stop() noexcept {
 }
 
 bool FastCgiClient::finish() noexcept {
-  const Result<std::optional<FastCgiPiece>> more = decoder_.next(connection_.input);
+  connection_.tcp->report_space(false);
+  const Result<std::optional<FastCgiPiece>> more = buffered();
   return more && !*more && input_ended_ && !send_failed_ && connection_.output.empty() &&
          connection_.input.empty() && decoder_.at_boundary() &&
          connection_.stream->failure() == Errc::ok;
@@ -72,7 +77,7 @@ Task<Result<FastCgiPiece>> FastCgiClient::next(std::int64_t wait_ms_max) {
   const std::int64_t until_ms =
       wait_ms_max < 0 ? INT64_MAX : coarse_clock().monotonic_ms + wait_ms_max;
   for (;;) {
-    const Result<std::optional<FastCgiPiece>> piece = decoder_.next(connection_.input);
+    const Result<std::optional<FastCgiPiece>> piece = buffered();
     if (!piece) co_return piece.error();
     if (*piece) co_return **piece;
     const Result<> sent = send_some();

@@ -27,6 +27,10 @@ class FastCgiClient final : private net::IoWatch {
   void begin(Bytes params, const BodySpool& body, bool hold_back);
   // Surely no script has started yet.
   bool is_held_back() const noexcept { return held_back_; }
+  // The next piece of the answer, if one has been read already. Errors: bad_upstream_response.
+  Result<std::optional<FastCgiPiece>> buffered() noexcept {
+    return decoder_.next(connection_.input);
+  }
   // The next piece of the answer. Errors: would_block, when `wait_ms_max` have passed without one
   //   (-1: no such limit); timeout_response, cancelled (the client has gone, or stop()),
   //   end_of_stream (also the orderly end), bad_upstream_response, internal (the spool cannot be

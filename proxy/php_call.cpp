@@ -55,6 +55,12 @@ Task<Result<>> PhpCall::run(Bytes params, const BodySpool& body) {
 Task<Result<>> PhpCall::gather() {
   std::int64_t until_ms = 0;
   while (!ended_) {
+    const Result<std::optional<FastCgiPiece>> here = client_->buffered();
+    if (!here || *here) {
+      const Result<> taken = take(here ? Result<FastCgiPiece>(**here) : here.error());
+      if (!taken) co_return taken;
+      continue;
+    }
     std::int64_t wait_ms = -1;
     if (head_.complete() && file().empty()) {
       const std::int64_t now_ms = coarse_clock().monotonic_ms;
@@ -71,23 +77,27 @@ Task<Result<>> PhpCall::gather() {
 
 Task<Result<>> PhpCall::receive(std::int64_t wait_ms_max) {
   const Result<FastCgiPiece> piece = co_await client_->next(wait_ms_max);
+  co_return take(piece);
+}
+
+Result<> PhpCall::take(const Result<FastCgiPiece>& piece) {
   received_ = client_->anything_received();
   sent_ = client_->anything_sent() && !client_->is_held_back();
   if (!piece) {
     const Errc code = piece.error().code;
     if (code == Errc::cancelled) client_failed_ = true;
     const bool began = received_ && (code == Errc::end_of_stream || code == Errc::connection_reset);
-    if (began) co_return Errc::upstream_truncated;
-    co_return piece.error();
+    if (began) return Errc::upstream_truncated;
+    return piece.error();
   }
   switch (piece->type) {
-    case FastCgiType::stdout_data: co_return take_output(piece->data);
-    case FastCgiType::stderr_data: log_errors(piece->data); co_return Result<>();
-    case FastCgiType::end_request: co_return take_end(piece->data);
+    case FastCgiType::stdout_data: return take_output(piece->data);
+    case FastCgiType::stderr_data: log_errors(piece->data); return {};
+    case FastCgiType::end_request: return take_end(piece->data);
     default: break;
   }
   detail_ = "it sent a FastCGI record that is none of an answer";
-  co_return Errc::bad_upstream_response;
+  return Errc::bad_upstream_response;
 }
 
 Result<> PhpCall::take_output(Bytes data) {

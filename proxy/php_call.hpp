@@ -48,6 +48,7 @@ class PhpCall {
  private:
   Task<Result<>> gather();
   Task<Result<>> receive(std::int64_t wait_ms_max);
+  Result<> take(const Result<FastCgiPiece>& piece);
   Result<> take_output(Bytes data);
   void log_errors(Bytes text);
   Result<> take_end(Bytes content);

@@ -82,9 +82,13 @@ Task<Result<>> PhpHandler::run_script(http::Exchange& exchange, const PhpTarget&
     co_return co_await answer_too_large(exchange);
   }
   BodySpool body(settings_.spool_folder);
-  const Result<> read = co_await read_body(exchange, body);
-  if (!read && read.error() == Errc::body_too_large) co_return co_await answer_too_large(exchange);
-  if (!read) co_return read;
+  if (request.body != http::BodyKind::none) {
+    const Result<> read = co_await read_body(exchange, body);
+    if (!read && read.error() == Errc::body_too_large) {
+      co_return co_await answer_too_large(exchange);
+    }
+    if (!read) co_return read;
+  }
   CgiScript script;
   script.target = target;
   script.document_root = php_root_.empty() ? std::string_view(root->real_path()) : php_root_;
@@ -98,7 +102,6 @@ Task<Result<>> PhpHandler::run_script(http::Exchange& exchange, const PhpTarget&
 // PHP wants to know the length before the first byte, and a slow client shall not hold a process.
 Task<Result<>> PhpHandler::read_body(http::Exchange& exchange, BodySpool& body) const {
   const http::Request& request = exchange.request;
-  if (request.body == http::BodyKind::none) co_return Result<>();
   const bool has_length = request.body == http::BodyKind::length;
   while (!has_length || body.size() < request.content_length) {
     const Result<Bytes> piece = co_await exchange.read_body();
@@ -121,15 +124,12 @@ Task<Result<>> PhpHandler::call_php(http::Exchange& exchange, Bytes params, cons
   const Connection kind = may_meet_old ? Connection::any : Connection::fresh;
   const std::int64_t until_ms = coarse_clock().monotonic_ms + settings_.queue.wait.count();
   for (int attempt = 0, retries = 0;; ++attempt) {
-    Result<Lease> lease = co_await wait_for_connection(exchange, pool_, settings_.queue,
-                                                       attempt == 0 ? kind : Connection::fresh);
+    std::optional<Lease> lease = take_kept(*pool_, attempt == 0 ? kind : Connection::fresh);
     if (!lease) {
-      if (lease.error() == Errc::cancelled) co_return lease.error();
-      exchange.upstream = pool_->settings().text;
-      log::warn("php.not_reached", log::kv("upstream", pool_->settings().text),
-                log::kv("error", lease.error()), log::kv("waiting", pool_->line().size()),
-                log::kv("host", exchange.request.host), log::kv("path", exchange.request.path));
-      co_return co_await answer_failure(exchange, lease.error(), *pool_);
+      Result<Lease> made = co_await wait_for_connection(exchange, pool_, settings_.queue,
+                                                        attempt == 0 ? kind : Connection::fresh);
+      if (!made) co_return co_await give_up(exchange, made.error());
+      lease.emplace(std::move(*made));
     }
     const bool in_time = coarse_clock().monotonic_ms < until_ms;
     PhpCall call(exchange, std::move(*lease), settings_, next_turn_,
@@ -143,6 +143,15 @@ Task<Result<>> PhpHandler::call_php(http::Exchange& exchange, Bytes params, cons
     co_return co_await serve_named_file(exchange, call.response(), files_,
                                         {settings_.sendfile_root, call.file()});
   }
+}
+
+Task<Result<>> PhpHandler::give_up(http::Exchange& exchange, Error error) {
+  if (error == Errc::cancelled) co_return error;
+  exchange.upstream = pool_->settings().text;
+  log::warn("php.not_reached", log::kv("upstream", pool_->settings().text), log::kv("error", error),
+            log::kv("waiting", pool_->line().size()), log::kv("host", exchange.request.host),
+            log::kv("path", exchange.request.path));
+  co_return co_await answer_failure(exchange, error, *pool_);
 }
 
 Explained<std::unique_ptr<http::Handler>> make_php_handler(const conf::Route& route,

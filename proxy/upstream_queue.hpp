@@ -22,6 +22,13 @@ enum class Connection : std::uint8_t {
   fresh,  // a new one: for what may not meet a connection that is just being closed
 };
 
+// A connection that is there already, when nobody waits for one: the usual case, without a
+// coroutine. The kernel is not asked whether it is dead: what is asked for may be asked for again.
+inline std::optional<Lease> take_kept(UpstreamPool& pool, Connection kind) {
+  if (kind != Connection::any || !pool.line().empty()) return std::nullopt;
+  return pool.take_idle(false);
+}
+
 // A connection to the pool's upstream, at once or after a wait.
 // Errors: upstream_pool_full (the queue is full, or max_concurrent held on for limits.wait),
 //   connection_refused (for that long), cancelled (the client has gone), others of connect().

@@ -1,7 +1,6 @@
 #include "base/arena.hpp"
 
 #include <algorithm>
-#include <cstdint>
 #include <new>
 #include <utility>
 
@@ -16,26 +15,14 @@ constexpr std::size_t block_bytes = 4096;
 
 }  // namespace
 
-void* Arena::allocate(std::size_t size, std::size_t alignment) {
-  const auto align = [alignment](char* p) {
-    const auto address = reinterpret_cast<std::uintptr_t>(p);
-    return p + ((alignment - address % alignment) % alignment);
-  };
-  char* start = align(at_);
-  if (at_ == nullptr || size > static_cast<std::size_t>(end_ - at_) || start + size > end_) {
-    grow(size + alignment);
-    start = align(at_);
-  }
-  at_ = start + size;
-  return start;
-}
-
-void Arena::grow(std::size_t size) {
-  const std::size_t bytes = std::max(block_bytes, size + sizeof(Block));
+// In a new block.
+void* Arena::allocate_anew(std::size_t size, std::size_t alignment) {
+  const std::size_t bytes = std::max(block_bytes, sizeof(Block) + size + alignment);
   void* memory = detail::allocate_frame(bytes);
   blocks_ = new (memory) Block{blocks_, bytes};
   at_ = static_cast<char*>(memory) + sizeof(Block);
   end_ = static_cast<char*>(memory) + bytes;
+  return allocate(size, alignment);
 }
 
 void Arena::reset() noexcept {

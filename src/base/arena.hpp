@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <string_view>
 #include <type_traits>
@@ -18,8 +19,15 @@ class Arena {
   Arena& operator=(const Arena&) = delete;
   ~Arena() { free_blocks(nullptr); }
 
-  // Returns `size` bytes, aligned. They are never freed one by one.
-  void* allocate(std::size_t size, std::size_t alignment = alignof(std::max_align_t));
+  // Returns `size` bytes, aligned to a power of two. They are never freed one by one.
+  void* allocate(std::size_t size, std::size_t alignment = alignof(std::max_align_t)) {
+    const std::size_t gap = -reinterpret_cast<std::uintptr_t>(at_) & (alignment - 1);
+    const auto room = static_cast<std::size_t>(end_ - at_);
+    if (at_ == nullptr || room < gap || room - gap < size) return allocate_anew(size, alignment);
+    char* const start = at_ + gap;
+    at_ = start + size;
+    return start;
+  }
 
   template <class T>
   T* allocate_array(std::size_t count) {
@@ -57,7 +65,7 @@ class Arena {
     if (!piece.empty()) std::memcpy(to, piece.data(), piece.size());
     return to + piece.size();
   }
-  void grow(std::size_t size);
+  void* allocate_anew(std::size_t size, std::size_t alignment);
   void free_blocks(Block* keep) noexcept;
 
   Block* blocks_ = nullptr;  // newest first

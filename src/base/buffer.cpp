@@ -3,11 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cstring>
 #include <new>
 #include <utility>
-
-#include "base/assert.hpp"
 
 namespace portero {
 namespace {
@@ -92,40 +89,21 @@ Buffer& Buffer::operator=(Buffer&& other) noexcept {
   return *this;
 }
 
-void Buffer::consume(std::size_t count) noexcept {
-  PORTERO_ASSERT(count <= size());
-  begin_ += count;
-  if (begin_ == end_) begin_ = end_ = 0;
-}
-
-MutableBytes Buffer::prepare(std::size_t count) {
-  if (capacity_ - end_ < count) {
-    const std::size_t used = size();
-    if (capacity_ >= used + count && begin_ >= used) {  // moving is cheap: less than half is used
-      std::memcpy(data_, data_ + begin_, used);
-    } else {
-      const std::size_t capacity = std::bit_ceil(std::max(used + count, block_bytes_min));
-      char* grown = allocate_block(capacity);
-      if (used != 0) std::memcpy(grown, data_ + begin_, used);
-      if (data_ != nullptr) free_block(data_, capacity_);
-      data_ = grown;
-      capacity_ = capacity;
-    }
-    begin_ = 0;
-    end_ = used;
+// Makes room for `count` more bytes.
+void Buffer::grow(std::size_t count) {
+  const std::size_t used = size();
+  if (capacity_ >= used + count && begin_ >= used) {  // moving is cheap: less than half is used
+    std::memcpy(data_, data_ + begin_, used);
+  } else {
+    const std::size_t capacity = std::bit_ceil(std::max(used + count, block_bytes_min));
+    char* grown = allocate_block(capacity);
+    if (used != 0) std::memcpy(grown, data_ + begin_, used);
+    if (data_ != nullptr) free_block(data_, capacity_);
+    data_ = grown;
+    capacity_ = capacity;
   }
-  return {data_ + end_, capacity_ - end_};
-}
-
-void Buffer::commit(std::size_t count) noexcept {
-  PORTERO_ASSERT(count <= capacity_ - end_);
-  end_ += count;
-}
-
-void Buffer::append(Bytes bytes) {
-  if (bytes.empty()) return;
-  std::memcpy(prepare(bytes.size()).data(), bytes.data(), bytes.size());
-  end_ += bytes.size();
+  begin_ = 0;
+  end_ = used;
 }
 
 void trim_buffers() noexcept {

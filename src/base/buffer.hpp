@@ -5,7 +5,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstring>
 
+#include "base/assert.hpp"
 #include "base/bytes.hpp"
 
 namespace portero {
@@ -23,12 +25,26 @@ class Buffer {
   std::size_t capacity() const noexcept { return capacity_; }
 
   // Drops the first `count` bytes. Views of the rest stay valid until the next prepare/append.
-  void consume(std::size_t count) noexcept;
+  void consume(std::size_t count) noexcept {
+    PORTERO_ASSERT(count <= size());
+    begin_ += count;
+    if (begin_ == end_) begin_ = end_ = 0;
+  }
   // Makes room for at least `count` more bytes and returns all the room there is.
-  MutableBytes prepare(std::size_t count);
+  MutableBytes prepare(std::size_t count) {
+    if (capacity_ - end_ < count) grow(count);
+    return {data_ + end_, capacity_ - end_};
+  }
   // Declares that `count` bytes of what prepare() returned were filled.
-  void commit(std::size_t count) noexcept;
-  void append(Bytes bytes);
+  void commit(std::size_t count) noexcept {
+    PORTERO_ASSERT(count <= capacity_ - end_);
+    end_ += count;
+  }
+  void append(Bytes bytes) {
+    if (bytes.empty()) return;
+    std::memcpy(prepare(bytes.size()).data(), bytes.data(), bytes.size());
+    end_ += bytes.size();
+  }
   void append(char byte) { append(Bytes(&byte, 1)); }
   void clear() noexcept { begin_ = end_ = 0; }
   // Gives the storage back if nothing is in it.
@@ -37,6 +53,7 @@ class Buffer {
   }
 
  private:
+  void grow(std::size_t count);
   void free_storage() noexcept;
 
   char* data_ = nullptr;

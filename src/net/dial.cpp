@@ -109,7 +109,8 @@ Task<Result<std::unique_ptr<TcpStream>>> dial(Loop& loop, SocketAddress address,
   if (connect_errno == EAGAIN) co_return Error(Errc::connection_refused, EAGAIN);
   if (connect_errno != 0 && connect_errno != EINPROGRESS) co_return connect_error(connect_errno);
 
-  auto stream = std::make_unique<TcpStream>(loop, std::move(socket));
+  const SocketKind kind = address.is_unix() ? SocketKind::local : SocketKind::tcp;
+  auto stream = std::make_unique<TcpStream>(loop, std::move(socket), kind);
   if (connect_errno == EINPROGRESS) {
     Deadline deadline(*stream);
     deadline.arm(loop.timers(), timeout, Errc::timeout_connect);

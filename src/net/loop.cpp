@@ -15,6 +15,7 @@
 namespace portero::net {
 namespace {
 
+constexpr std::uint32_t reading = EPOLLIN | EPOLLRDHUP | EPOLLET;
 constexpr int events_per_turn_max = 256;
 constexpr std::int64_t trim_period_ms = 1'000;
 
@@ -38,8 +39,15 @@ Result<> Loop::add(int fd, std::uint32_t events, IoWatch& watch) noexcept {
   return {};
 }
 
-Result<> Loop::watch(int fd, IoWatch& watch) noexcept {
-  return add(fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, watch);
+Result<> Loop::watch(int fd, IoWatch& watch) noexcept { return add(fd, reading | EPOLLOUT, watch); }
+
+Result<> Loop::watch_reading(int fd, IoWatch& watch) noexcept { return add(fd, reading, watch); }
+
+void Loop::watch_writing(int fd, IoWatch& watch, bool on) noexcept {
+  epoll_event event{};
+  event.events = on ? reading | EPOLLOUT : reading;
+  event.data.ptr = &watch;
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event);
 }
 
 Result<> Loop::watch_listener(int fd, IoWatch& watch) noexcept { return add(fd, EPOLLIN, watch); }

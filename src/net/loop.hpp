@@ -36,6 +36,9 @@ class Loop final : public Waker {
 
   // Adds a descriptor, edge-triggered for both directions; closing it removes it.
   Result<> watch(int fd, IoWatch& watch) noexcept;
+  // The same for reading and the peer's end alone, until watch_writing() says otherwise.
+  Result<> watch_reading(int fd, IoWatch& watch) noexcept;
+  void watch_writing(int fd, IoWatch& watch, bool on) noexcept;
   // Adds a listening socket, level-triggered for reading.
   Result<> watch_listener(int fd, IoWatch& watch) noexcept;
   void unwatch(int fd) noexcept;

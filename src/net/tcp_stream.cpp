@@ -17,9 +17,15 @@ constexpr std::size_t parts_per_call_max = 64;
 
 }  // namespace
 
-TcpStream::TcpStream(Loop& loop, Fd socket) : socket_(std::move(socket)) {
+TcpStream::TcpStream(Loop& loop, Fd socket, SocketKind kind)
+    : loop_(loop),
+      socket_(std::move(socket)),
+      kind_(kind),
+      reports_space_(kind == SocketKind::tcp) {
   PORTERO_ASSERT(socket_.is_open());
-  if (!loop.watch(socket_.get(), *this)) cancel(Errc::too_many_descriptors);
+  const Result<> watched =
+      reports_space_ ? loop.watch(fd(), *this) : loop.watch_reading(fd(), *this);
+  if (!watched) cancel(Errc::too_many_descriptors);
 }
 
 TcpStream::~TcpStream() {
@@ -46,6 +52,12 @@ Result<std::size_t> TcpStream::try_read(MutableBytes into) {
   return count;
 }
 
+void TcpStream::report_space(bool on) noexcept {
+  if (kind_ != SocketKind::local || on == reports_space_) return;
+  reports_space_ = on;
+  loop_.watch_writing(fd(), *this, on);
+}
+
 Result<std::size_t> TcpStream::try_write(std::span<const Bytes> parts) {
   if (failure() != Errc::ok) return failure();
   std::array<iovec, parts_per_call_max> vectors;
@@ -64,8 +76,10 @@ Result<std::size_t> TcpStream::try_write(std::span<const Bytes> parts) {
       sent = ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL);
     }
   } while (sent < 0 && errno == EINTR);
-  if (sent < 0) return error_from_errno(errno);
-  return static_cast<std::size_t>(sent);
+  if (sent >= 0) return static_cast<std::size_t>(sent);
+  const Error error = error_from_errno(errno);
+  if (error == Errc::would_block) report_space(true);
+  return error;
 }
 
 void TcpStream::shutdown_write() noexcept { ::shutdown(socket_.get(), SHUT_WR); }

@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
-"""Benchmarks `php:` against nginx and caddy in front of the same php-fpm: CPU per small request.
+"""Benchmarks `php:` against nginx and caddy in front of the same responder: CPU per small request.
 
-  tests/bench/php.py [--rounds 3] [--seconds 3] [--portero build/release/portero]
+  tests/bench/php.py [--rounds 3] [--seconds 3] [--portero build/bench/portero]
+                     [--responder build/bench/tests/fastcgi_responder]
 
-The server runs alone on core 0, php-fpm and wrk on core 1; servers take turns within a round. A
-figure is the server's own CPU time per request, of the rounds the lowest. nginx keeps its
-connections to php-fpm, as portero does; caddy cannot. Needs wrk, nginx, caddy and php8.2-fpm.
+Two tables: before a responder that answers at once, so that the server is what the load fills, and
+before a real php-fpm, whose processes fill their core while the server sleeps two thirds of the
+time. The server runs alone on core 0, responder and wrk on core 1; servers take turns within a
+round. A figure is the server's own CPU time per request, of the rounds the lowest. nginx keeps its
+connections to the responder, as portero does; caddy cannot. Needs wrk, nginx, caddy, php8.2-fpm and
+`cmake --preset bench && cmake --build --preset bench`.
 """
 import argparse
 import os
@@ -106,7 +110,14 @@ http://localhost:{port} {{
     return ["caddy", "run", "--config", str(config), "--adapter", "caddyfile"]
 
 
-def start_fpm(folder):
+def start_responder(folder, args):
+    command = ["taskset", "-c", "1", args.responder, str(folder / "fpm.sock")]
+    responder = subprocess.Popen(command)
+    wait_for((folder / "fpm.sock").exists, args.responder)
+    return responder
+
+
+def start_fpm(folder, _):
     config = folder / "fpm.conf"
     config.write_text(f"""
 [global]
@@ -147,28 +158,37 @@ def measure(make, folder, args):
     return spent / int(re.search(r"(\d+) requests in", out).group(1))
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=int, default=3)
-    parser.add_argument("--portero", default=str(ROOT / "build/release/portero"))
-    args = parser.parse_args()
+def compare(start, args):
     best = {}
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         (folder / "public").mkdir()
         (folder / "public/index.php").write_text("<?php echo 'ok ', $_SERVER['REQUEST_URI'];")
-        fpm = start_fpm(folder)
+        responder = start(folder, args)
         try:
             for _ in range(args.rounds):
                 for make in (portero, nginx, caddy):
                     figure = measure(make, folder, args)
                     best[make.__name__] = min(figure, best.get(make.__name__, figure))
         finally:
-            fpm.terminate()
-            fpm.wait()
+            responder.terminate()
+            responder.wait()
     for server, figure in best.items():
         print(f"{server:8} {figure:7.1f} µs a request, ratio {best['portero'] / figure:.2f}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=3)
+    parser.add_argument("--portero", default=str(ROOT / "build/bench/portero"))
+    parser.add_argument("--responder",
+                        default=str(ROOT / "build/bench/tests/fastcgi_responder"))
+    args = parser.parse_args()
+    print("a responder that answers at once")
+    compare(start_responder, args)
+    print("php-fpm")
+    compare(start_fpm, args)
 
 
 if __name__ == "__main__":

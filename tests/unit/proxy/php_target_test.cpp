@@ -7,6 +7,7 @@
 
 #include <doctest/doctest.h>
 
+#include "base/clock.hpp"
 #include "unit/proxy/fake_exchange.hpp"
 
 using namespace portero;
@@ -150,7 +151,7 @@ TEST_CASE("php_target: with PHP in a container scripts are taken on trust, but n
   CHECK(find(settings, "/style.css", {}) == "script /index.php");
 }
 
-TEST_CASE("document_root: a link that is switched counts at once, with its real path") {
+TEST_CASE("document_root: a link that is switched counts a millisecond later, with its real path") {
   const Folder folder;
   const fs::path link = folder.path() / "current";
   fs::create_directories(folder.path() / "r1");
@@ -164,8 +165,58 @@ TEST_CASE("document_root: a link that is switched counts at once, with its real 
   fs::create_directory_symlink(folder.path() / "r2", folder.path() / "next");
   fs::rename(folder.path() / "next", link);
   REQUIRE(root.refresh().has_value());
+  CHECK(root.real_path() == fs::canonical(folder.path() / "r1"));
+  ++coarse_clock().monotonic_ms;
+  REQUIRE(root.refresh().has_value());
   CHECK(root.real_path() == fs::canonical(folder.path() / "r2"));
   CHECK(root.has_script("/new.php"));
   fs::remove(link);
+  ++coarse_clock().monotonic_ms;
   CHECK_FALSE(root.refresh().has_value());
+  // What is gone is looked for again at once.
+  fs::create_directory_symlink(folder.path() / "r1", link);
+  CHECK(root.refresh().has_value());
+}
+
+TEST_CASE("document_root: what is missing is remembered by its first name, for a millisecond") {
+  using Found = DocumentRoot::Found;
+  const Folder folder;
+  DocumentRoot root(folder.path());
+  REQUIRE(root.refresh().has_value());
+  const auto make = [&](const std::string& name) {
+    fs::create_directories((folder.path() / name).parent_path());
+    std::ofstream(folder.path() / name) << "x";
+  };
+  CHECK(root.look("/") == Found::folder);
+  CHECK(root.look("/api/users/7") == Found::nothing);
+  CHECK(root.look("/api/users/8") == Found::nothing);
+  CHECK(root.look("/robots.txt") == Found::nothing);
+  CHECK(root.look("/dir/a") == Found::nothing);
+  CHECK(root.look("/dir/b") == Found::nothing);
+  make("api/users/9");
+  make("robots.txt");
+  make("dir/c");
+  // Of a folder that is there only what is asked for can be missing.
+  CHECK(root.look("/dir/c") == Found::file);
+  CHECK(root.look("/dir/page.html") == Found::file);
+  CHECK(root.look("/dir") == Found::folder);
+  CHECK(root.look("/api/users/9") == Found::nothing);
+  CHECK(root.look("/robots.txt") == Found::nothing);
+  ++coarse_clock().monotonic_ms;
+  REQUIRE(root.refresh().has_value());
+  CHECK(root.look("/api/users/9") == Found::file);
+  CHECK(root.look("/robots.txt") == Found::file);
+  // A file is no folder, which says nothing of the file.
+  CHECK(root.look("/robots.txt/x") == Found::nothing);
+  CHECK(root.look("/robots.txt") == Found::file);
+}
+
+TEST_CASE("document_root: many names that are missing are all looked for") {
+  const Folder folder;
+  DocumentRoot root(folder.path());
+  REQUIRE(root.refresh().has_value());
+  for (int i = 0; i < 100; ++i) {
+    CHECK(root.look("/missing" + std::to_string(i) + "/x") == DocumentRoot::Found::nothing);
+  }
+  CHECK(root.look("/dir/page.html") == DocumentRoot::Found::file);
 }
