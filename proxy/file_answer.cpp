@@ -1,22 +1,14 @@
 #include "proxy/file_answer.hpp"
 
-#include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
 #include <charconv>
 #include <vector>
 
-#include "base/buffer.hpp"
 #include "base/bytes.hpp"
-#include "proxy/byte_ranges.hpp"
 #include "proxy/file_conditions.hpp"
 #include "proxy/placeholder.hpp"
 
 namespace portero::proxy {
 namespace {
-
-constexpr std::size_t piece_bytes = 64 * 1024;
 
 std::string_view number_text(std::uint64_t number, Arena& arena) {
   constexpr std::size_t digits_max = 20;
@@ -35,37 +27,6 @@ void set_length(http::Response& response, std::uint64_t bytes) noexcept {
   response.content_length = bytes;
 }
 
-// Errors: internal, with errno; a file that has become shorter is one (EIO).
-Result<Bytes> read_piece(const OpenFile& file, std::uint64_t at, std::uint64_t count,
-                         Buffer& buffer) {
-  const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(count, piece_bytes));
-  if (file.has_contents) return Bytes(file.contents).substr(static_cast<std::size_t>(at), count);
-  buffer.clear();
-  const MutableBytes room = buffer.prepare(wanted);
-  ssize_t got = 0;
-  do {
-    got = ::pread(file.fd.get(), room.data(), wanted, static_cast<off_t>(at));
-  } while (got < 0 && errno == EINTR);
-  if (got <= 0) return Error(Errc::internal, got < 0 ? errno : EIO);
-  return Bytes(room.data(), static_cast<std::size_t>(got));
-}
-
-Task<Result<>> send_bytes(http::Exchange& exchange, const OpenFile& file, ByteRange range,
-                          http::Last last) {
-  if (range.count == 0) co_return co_await exchange.send_body({}, last);
-  Buffer buffer;
-  while (range.count != 0) {
-    const Result<Bytes> piece = read_piece(file, range.first, range.count, buffer);
-    if (!piece) co_return piece.error();
-    range.first += piece->size();
-    range.count -= piece->size();
-    const http::Last end = range.count == 0 ? last : http::Last::no;
-    const Result<> sent = co_await exchange.send_body(*piece, end);
-    if (!sent) co_return sent;
-  }
-  co_return Result<>();
-}
-
 Task<Result<>> send_head_alone(http::Exchange& exchange, http::Response& response) {
   const Result<> head = co_await exchange.send_head(response);
   if (!head) co_return head;
@@ -73,19 +34,19 @@ Task<Result<>> send_head_alone(http::Exchange& exchange, http::Response& respons
 }
 
 Task<Result<>> send_range(http::Exchange& exchange, http::Response& response, const OpenFile& file,
-                          ByteRange range) {
+                          ByteRange range, NextTurn& next_turn) {
   set_length(response, range.count);
   if (exchange.request.method == http::Method::head) {
     co_return co_await send_head_alone(exchange, response);
   }
   const Result<> head = co_await exchange.send_head(response);
   if (!head) co_return head;
-  co_return co_await send_bytes(exchange, file, range, http::Last::yes);
+  co_return co_await send_file_bytes(exchange, file, range, http::Last::yes, next_turn);
 }
 
 // Several ranges in one body. Source: RFC 9110 §14.6.
 Task<Result<>> send_parts(http::Exchange& exchange, http::Response& response, const OpenFile& file,
-                          const ByteRanges& ranges) {
+                          const ByteRanges& ranges, NextTurn& next_turn) {
   Arena& arena = exchange.arena;
   const std::string_view boundary = arena.concat("portero-", request_id(exchange));
   const http::Field* const type = response.headers.find(http::FieldId::content_type);
@@ -103,7 +64,9 @@ Task<Result<>> send_parts(http::Exchange& exchange, http::Response& response, co
   Result<> sent = co_await exchange.send_head(response);
   for (std::size_t i = 0; sent && i < heads.size(); ++i) {
     sent = co_await exchange.send_body(heads[i], http::Last::no);
-    if (sent) sent = co_await send_bytes(exchange, file, ranges.ranges()[i], http::Last::no);
+    if (sent)
+      sent =
+          co_await send_file_bytes(exchange, file, ranges.ranges()[i], http::Last::no, next_turn);
   }
   if (!sent) co_return sent;
   co_return co_await exchange.send_body(end, http::Last::yes);
@@ -129,7 +92,7 @@ Task<Result<>> refuse_method(http::Exchange& exchange) {
 }  // namespace
 
 Task<Result<>> answer_with_file(http::Exchange& exchange, http::Response& response,
-                                FilePointer file) {
+                                FilePointer file, NextTurn& next_turn) {
   const http::Request& request = exchange.request;
   if (request.method != http::Method::get && request.method != http::Method::head) {
     co_return co_await refuse_method(exchange);
@@ -163,21 +126,21 @@ Task<Result<>> answer_with_file(http::Exchange& exchange, http::Response& respon
     case ByteRanges::Answer::parts:
       response.status = 206;
       if (ranges.ranges().size() > 1) {
-        co_return co_await send_parts(exchange, response, *file, ranges);
+        co_return co_await send_parts(exchange, response, *file, ranges, next_turn);
       }
       response.headers.add("Content-Range",
                            content_range(ranges.ranges()[0], file->size, exchange.arena));
-      co_return co_await send_range(exchange, response, *file, ranges.ranges()[0]);
+      co_return co_await send_range(exchange, response, *file, ranges.ranges()[0], next_turn);
   }
-  co_return co_await send_range(exchange, response, *file, {0, file->size});
+  co_return co_await send_range(exchange, response, *file, {0, file->size}, next_turn);
 }
 
-Task<Result<>> send_whole_file(http::Exchange& exchange, http::Response& response,
-                               FilePointer file) {
+Task<Result<>> send_whole_file(http::Exchange& exchange, http::Response& response, FilePointer file,
+                               NextTurn& next_turn) {
   if (response.headers.find(http::FieldId::content_type) == nullptr) {
     response.headers.add("Content-Type", file->type.text, http::FieldId::content_type);
   }
-  co_return co_await send_range(exchange, response, *file, {0, file->size});
+  co_return co_await send_range(exchange, response, *file, {0, file->size}, next_turn);
 }
 
 }  // namespace portero::proxy

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "http/exchange.hpp"
-#include "proxy/open_file.hpp"
+#include "proxy/file_body.hpp"
 
 namespace portero::proxy {
 
@@ -14,11 +14,11 @@ namespace portero::proxy {
 // are added where it has none. Errors: of send_head and send_body; internal when the file cannot be
 // read.
 Task<Result<>> answer_with_file(http::Exchange& exchange, http::Response& response,
-                                FilePointer file);
+                                FilePointer file, NextTurn& next_turn);
 
 // The whole file as the body of `response`, without a look at the request's conditions: for what a
 // script has named.
-Task<Result<>> send_whole_file(http::Exchange& exchange, http::Response& response,
-                               FilePointer file);
+Task<Result<>> send_whole_file(http::Exchange& exchange, http::Response& response, FilePointer file,
+                               NextTurn& next_turn);
 
 }  // namespace portero::proxy

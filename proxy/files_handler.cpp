@@ -37,12 +37,12 @@ Task<Result<>> answer_failure_to_open(http::Exchange& exchange, Error error) {
 
 }  // namespace
 
-FilesHandler::FilesHandler(const std::string& root, const conf::Files& settings, FileCache& cache)
+FilesHandler::FilesHandler(const std::string& root, const conf::Files& settings, FileService files)
     : root_(root),
       index_(settings.index),
       symlinks_(settings.symlinks == "any" ? Symlinks::any : Symlinks::inside),
       browse_(settings.browse),
-      cache_(cache) {
+      files_(files) {
   if (!settings.fallback.empty()) fallback_.emplace(settings.fallback);
   for (const std::string& text : settings.hide) hidden_.emplace_back(text);
   for (const std::string& kind : settings.precompressed) {
@@ -82,7 +82,7 @@ Task<Result<>> FilesHandler::handle(http::Exchange& exchange) {
   }
   const std::string_view cache = cache_control(request.path);
   if (!cache.empty()) response.headers.add("Cache-Control", cache);
-  co_return co_await answer_with_file(exchange, response, found->file);
+  co_return co_await answer_with_file(exchange, response, found->file, files_.next_turn);
 }
 
 // Errors: as open_file().
@@ -112,12 +112,12 @@ Result<FilesHandler::Found> FilesHandler::find(http::Exchange& exchange,
   if (!precompressed_.empty() && found.type.compressible) {
     prefer_coded(exchange, root, name, found);
   }
-  cache_.load(*found.file);
+  files_.cache.load(*found.file);
   return found;
 }
 
 Result<FilePointer> FilesHandler::open(const std::string& root, std::string_view path) const {
-  return cache_.open(root, path, symlinks_);
+  return files_.cache.open(root, path, symlinks_);
 }
 
 // Takes the file beside the file ("app.js.br") if the client wants it.
@@ -133,7 +133,7 @@ void FilesHandler::prefer_coded(http::Exchange& exchange, const std::string& roo
     const Coding coding = *accepted.choose({offered.data(), count});
     const std::string_view name =
         exchange.arena.concat(path, side_endings[static_cast<std::size_t>(coding)]);
-    const Result<FilePointer> side = cache_.open(root, name, symlinks_, true);
+    const Result<FilePointer> side = files_.cache.open(root, name, symlinks_, true);
     if (side) {
       found.file = *side;
       found.coding = coding;
@@ -169,10 +169,10 @@ std::string_view FilesHandler::cache_control(std::string_view path) const noexce
 }
 
 Explained<std::unique_ptr<http::Handler>> make_files_handler(const conf::Route& route,
-                                                             FileCache& cache) {
+                                                             FileService files) {
   if (route.root.empty()) return std::string("files: `root` is missing: the folder of the files");
   return std::unique_ptr<http::Handler>(
-      std::make_unique<FilesHandler>(route.root, *route.files, cache));
+      std::make_unique<FilesHandler>(route.root, *route.files, files));
 }
 
 }  // namespace portero::proxy

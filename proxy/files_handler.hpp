@@ -10,15 +10,15 @@
 #include "conf/config.hpp"
 #include "http/handler.hpp"
 #include "proxy/accept_encoding.hpp"
+#include "proxy/file_body.hpp"
 #include "proxy/matchers.hpp"
-#include "proxy/open_file.hpp"
 #include "proxy/placeholder.hpp"
 
 namespace portero::proxy {
 
 class FilesHandler final : public http::Handler {
  public:
-  FilesHandler(const std::string& root, const conf::Files& settings, FileCache& cache);
+  FilesHandler(const std::string& root, const conf::Files& settings, FileService files);
 
   Task<Result<>> handle(http::Exchange& exchange) override;
 
@@ -45,11 +45,11 @@ class FilesHandler final : public http::Handler {
   Symlinks symlinks_;
   std::vector<std::pair<Pattern, std::string>> cache_control_;
   bool browse_ = false;
-  FileCache& cache_;
+  FileService files_;
 };
 
 // Makes the handler of a route with `files`. Errors: a sentence for people.
 Explained<std::unique_ptr<http::Handler>> make_files_handler(const conf::Route& route,
-                                                             FileCache& cache);
+                                                             FileService files);
 
 }  // namespace portero::proxy

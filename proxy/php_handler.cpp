@@ -46,7 +46,7 @@ Task<Result<>> PhpHandler::handle(http::Exchange& exchange) {
     case PhpTarget::Kind::script: co_return co_await run_script(exchange, target, *root);
     case PhpTarget::Kind::slash: co_return co_await redirect_to_folder(exchange);
     case PhpTarget::Kind::file:
-      co_return co_await serve_plain_file(exchange, files_, **root, target.script);
+      co_return co_await serve_plain_file(exchange, {files_, next_turn_}, **root, target.script);
     case PhpTarget::Kind::status: {
       const std::string_view reason = http::reason_phrase(target.status);
       const std::string_view text = exchange.arena.concat(reason, "\n");
@@ -140,7 +140,7 @@ Task<Result<>> PhpHandler::call_php(http::Exchange& exchange, Bytes params, cons
       continue;
     }
     if (!result || call.file().empty()) co_return result;
-    co_return co_await serve_named_file(exchange, call.response(), files_,
+    co_return co_await serve_named_file(exchange, call.response(), {files_, next_turn_},
                                         {settings_.sendfile_root, call.file()});
   }
 }

@@ -8,12 +8,12 @@
 
 #include "http/exchange.hpp"
 #include "proxy/document_root.hpp"
-#include "proxy/open_file.hpp"
+#include "proxy/file_body.hpp"
 
 namespace portero::proxy {
 
 // Answers with a file below the root, 404 when there is none that may be read.
-Task<Result<>> serve_plain_file(http::Exchange& exchange, FileCache& cache,
+Task<Result<>> serve_plain_file(http::Exchange& exchange, FileService files,
                                 const DocumentRoot& root, std::string_view path);
 
 // A file that a script has named: its path begins at `root` ("" = none is allowed), or is whole.
@@ -24,6 +24,6 @@ struct NamedFile {
 
 // Answers with that file and with the script's own fields in `response`.
 Task<Result<>> serve_named_file(http::Exchange& exchange, http::Response& response,
-                                FileCache& cache, NamedFile named);
+                                FileService files, NamedFile named);
 
 }  // namespace portero::proxy

@@ -280,9 +280,9 @@ Task<Result<>> ProxyCall::splice_middle(http::H1BodyDecoder& decoder) {
   if (!flushed) co_return flushed;
   std::uint64_t left = decoder.remaining() - spliced_tail_bytes;
   Pipe pipe;
-  net::ByteStream* const to = pipe.is_open() ? exchange_.raw_body->begin_raw(left) : nullptr;
+  http::RawBody& raw = *exchange_.raw_body;
+  const net::ByteStream* const to = pipe.is_open() ? raw.begin_raw(left) : nullptr;
   if (to == nullptr) co_return Result<>();
-  net::Deadline patience(*to);
   while (left != 0) {
     const Result<std::size_t> taken = pipe.take(connection_.stream->raw_fd(), left);
     if (!taken && taken.error() == Errc::would_block) {
@@ -300,17 +300,14 @@ Task<Result<>> ProxyCall::splice_middle(http::H1BodyDecoder& decoder) {
     while (pipe.held() != 0) {
       const Result<std::size_t> given = pipe.give(to->raw_fd());
       if (given) {
-        exchange_.raw_body->note_raw(*given);
+        raw.note_raw(*given);
         continue;
       }
-      if (given.error() == Errc::would_block) {
-        patience.arm(lease_.pool().loop().timers(), exchange_.timeouts.write, Errc::timeout_write);
-        co_await to->writable();
-        patience.disarm();
-        if (to->failure() == Errc::ok) continue;
-      }
+      Result<> room = given.error();
+      if (given.error() == Errc::would_block) room = co_await raw.wait_raw();
+      if (room) continue;
       client_failed_ = true;
-      co_return to->failure() != Errc::ok ? Error(to->failure()) : given.error();
+      co_return room;
     }
     if (read_share_.spend(*taken)) co_await read_share_.next_turn(around_.next_turn);
   }

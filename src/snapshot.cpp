@@ -71,7 +71,8 @@ class WorkerParts final : public SiteParts, private proxy::HandlerFactory {
     if (route.php) {
       return proxy::make_php_handler(route, {worker_.pools, worker_.files, storage_});
     }
-    if (route.files) return proxy::make_files_handler(route, worker_.files);
+    if (route.files)
+      return proxy::make_files_handler(route, {worker_.files, worker_.pools.next_turn()});
     return proxy::make_reverse_proxy(route, worker_.pools);
   }
 

@@ -82,6 +82,8 @@ class RawBody {
   virtual net::ByteStream* begin_raw(std::uint64_t bytes) noexcept = 0;
   // So many have been written since begin_raw().
   virtual void note_raw(std::uint64_t bytes) noexcept = 0;
+  // Returns when the client may take more. Errors: timeout_write, as ByteStream::try_write.
+  virtual Task<Result<>> wait_raw() = 0;
 
  protected:
   ~RawBody() = default;

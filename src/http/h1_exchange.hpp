@@ -42,6 +42,7 @@ class H1Exchange final : public Exchange, private RawBody {
  private:
   net::ByteStream* begin_raw(std::uint64_t bytes) noexcept override;
   void note_raw(std::uint64_t bytes) noexcept override;
+  Task<Result<>> wait_raw() override { return transport_.wait_writable(timeouts.write); }
   Task<Result<>> write_head(Response& response) override;
   Task<Result<>> write_body(Bytes piece, Last last) override;
   Result<> encode_head(Response& response);

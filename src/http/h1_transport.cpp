@@ -55,10 +55,17 @@ Task<Result<>> H1Transport::write(H1Pieces pieces, Milliseconds patience) {
   for (;;) {
     const Result<> written = try_write(pieces);
     if (written || written.error() != Errc::would_block) co_return written;
-    write_deadline_.arm(timers_, patience, Errc::timeout_write);
-    co_await stream_.writable();
-    write_deadline_.disarm();
+    const Result<> room = co_await wait_writable(patience);
+    if (!room) co_return room;
   }
+}
+
+Task<Result<>> H1Transport::wait_writable(Milliseconds patience) {
+  write_deadline_.arm(timers_, patience, Errc::timeout_write);
+  co_await stream_.writable();
+  write_deadline_.disarm();
+  if (stream_.failure() != Errc::ok) co_return stream_.failure();
+  co_return Result<>();
 }
 
 }  // namespace portero::http

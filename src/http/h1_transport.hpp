@@ -76,6 +76,9 @@ class H1Transport {
   // Errors: timeout_write, as ByteStream::try_write.
   Task<Result<>> write(H1Pieces pieces, Milliseconds patience);
 
+  // Waits until the stream takes more. Errors: timeout_write, as ByteStream::try_write.
+  Task<Result<>> wait_writable(Milliseconds patience);
+
   net::ByteStream& stream() noexcept { return stream_; }
   const Timeouts& timeouts() const noexcept { return timeouts_; }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Benchmarks what a site is made of besides its application: static files of 1 kB and 100 kB over
-HTTP/1.1 and HTTP/2, gzip at the same level, a proxied download of 1 MB. CPU per request.
+"""Benchmarks what a site is made of besides its application: static files of 1 kB, 100 kB and 4 MB,
+over HTTP/2 too, gzip at the same level, a proxied download of 1 MB. CPU per request.
 
   tests/bench/files.py [--rounds 3] [--seconds 2] [--only static_1k,gzip] [--portero BINARY]
 
@@ -167,6 +167,7 @@ def h2load(server, path, seconds):
 ROWS = {
     "static_1k": lambda server, seconds: wrk(server, "/1k.txt", seconds),
     "static_100k": lambda server, seconds: wrk(server, "/100k.bin", seconds),
+    "static_4m": lambda server, seconds: wrk(server, "/4m.bin", seconds),
     "static_1k_h2": lambda server, seconds: h2load(server, "/1k.txt", seconds),
     "gzip": lambda server, seconds: wrk(server, "/data.json", seconds, "Accept-Encoding: gzip"),
     "proxied_1m": lambda server, seconds: wrk(server, "/proxied/1m.bin", seconds),
@@ -178,6 +179,7 @@ def fill(folder):
     public.mkdir()
     (public / "1k.txt").write_text("x" * 1000)
     (public / "100k.bin").write_bytes(b"y" * 100_000)
+    (public / "4m.bin").write_bytes(b"z" * 4_000_000)
     rows = [f'{{"id":{i},"name":"user {i * 7919 % 1000}","email":"u{i}@example.com","ok":true}}'
             for i in range(280)]
     (public / "data.json").write_text("[" + ",\n".join(rows) + "]")

@@ -1,11 +1,13 @@
 // `files:` with nginx as the judge: the same requests to both, the same status, fields and bytes.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync, readFileSync, symlinkSync, truncateSync, utimesSync, writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 
-import { h2request, pause, portero, temporaryFolder } from './harness.mjs';
+import { h2request, pause, portero, temporaryFolder, waitFor } from './harness.mjs';
 import { nginx } from './lib/nginx.mjs';
 
 const big = randomBytes(3_000_000);
@@ -124,4 +126,74 @@ sites:
   writeFileSync(path.join(root, 'index.html'), 'new');
   await pause(1100);
   assert.equal(await get('/'), '200 new');
+});
+
+test('files: large ones over plain HTTP, whole, in ranges, slowly, cut', async (t) => {
+  const root = folder();
+  const log = path.join(root, '../access.log');
+  const edge = await portero(t, `
+threads: 1
+timeouts: {write: 1s}
+sites: {"http://localhost": {root: ${root}, files: true, log: ${log}}}
+`);
+  const wire = await edge.wire();
+  const ask = (target, fields = '', method = 'GET') => {
+    wire.write(`${method} ${target} HTTP/1.1\r\nHost: localhost\r\n${fields}\r\n`);
+    return wire.answer(method);
+  };
+  // All on one connection: what is passed by the kernel is counted like what is written.
+  assert.ok((await ask('/big.bin')).body.equals(big));
+  assert.equal((await ask('/big.bin', '', 'HEAD')).headers['content-length'], '3000000');
+  const part = await ask('/big.bin', 'Range: bytes=100-2000099\r\n');
+  assert.equal(part.status, 206);
+  assert.ok(part.body.equals(big.subarray(100, 2_000_100)));
+  const parts = await ask('/big.bin', 'Range: bytes=7-1000006,2000000-2999999\r\n');
+  assert.ok(parts.body.includes(big.subarray(7, 1_000_007)));
+  assert.ok(parts.body.includes(big.subarray(2_000_000)));
+  assert.equal((await ask('/plain')).text, 'no ending');
+  await waitFor('the access log', () =>
+    readFileSync(log, 'utf8').split('\n').filter((line) => /big\.bin/.test(line)).length === 4);
+  const lines = readFileSync(log, 'utf8').trim().split('\n');
+  const sizes = lines.map((line) => JSON.parse(line).bytes_sent);
+  assert.deepEqual(sizes, [3_000_000, 0, 2_000_000, parts.body.length, 9]);
+
+  // Larger than what the kernel buffers, so that the server must wait for the client.
+  const huge = path.join(root, 'huge.bin');
+  writeFileSync(huge, '');
+  truncateSync(huge, 8_000_000);
+  const slow = await edge.wire();
+  slow.socket.pause();
+  slow.write('GET /huge.bin HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await pause(300);
+  assert.equal((await ask('/plain')).text, 'no ending');
+  slow.socket.resume();
+  const whole = await slow.answer();
+  assert.ok(whole.body.equals(Buffer.alloc(8_000_000)));
+
+  // One that takes nothing for longer than timeouts.write.
+  const stuck = await edge.wire();
+  stuck.socket.pause();
+  stuck.write('GET /huge.bin HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await pause(2000);
+  stuck.socket.resume();
+  await assert.rejects(stuck.answer(), /closed while waiting/);
+
+  // A file that becomes shorter meanwhile must not look complete, nor must it hold up others.
+  const cut = await edge.wire();
+  cut.socket.pause();
+  cut.write('GET /huge.bin HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await pause(300);
+  truncateSync(huge, 1000);
+  cut.socket.resume();
+  await assert.rejects(cut.answer(), /closed while waiting for 8000000 bytes/);
+  assert.equal((await ask('/plain')).text, 'no ending');
+
+  // A client that leaves in the middle.
+  truncateSync(huge, 8_000_000);
+  await pause(1100);
+  const gone = await edge.wire();
+  gone.write('GET /huge.bin HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await gone.head();
+  gone.close();
+  assert.equal((await ask('/plain')).text, 'no ending');
 });

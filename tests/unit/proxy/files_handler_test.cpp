@@ -47,7 +47,7 @@ class Site {
   std::string get(std::string_view target,
                   std::initializer_list<std::pair<const char*, const char*>> fields = {},
                   std::string_view method = "GET") {
-    Explained<std::unique_ptr<http::Handler>> made = make_files_handler(route, cache);
+    Explained<std::unique_ptr<http::Handler>> made = make_files_handler(route, {cache, next_turn});
     REQUIRE(made);
     last = std::make_unique<FakeExchange>(method, target, "a.example");
     for (const auto& [name, value] : fields) last->request.headers.add(name, value);
@@ -58,6 +58,8 @@ class Site {
 
   conf::Route route;
   FileCache cache;
+  net::Loop loop;
+  NextTurn next_turn{loop};
   std::unique_ptr<FakeExchange> last;
 
  private:
@@ -152,7 +154,8 @@ TEST_CASE("files: a root that a client names stays where it is") {
   Site site;
   site.route.root = site.path().string() + "/{header.X}";
   CHECK(site.get("/", {{"X", "docs"}}) == "200 docs");
-  Explained<std::unique_ptr<http::Handler>> made = make_files_handler(site.route, site.cache);
+  Explained<std::unique_ptr<http::Handler>> made =
+      make_files_handler(site.route, {site.cache, site.next_turn});
   FakeExchange exchange("GET", "/", "a.example");
   exchange.request.headers.add("X", "../..");
   bool done = false;
