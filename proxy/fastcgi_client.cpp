@@ -16,22 +16,30 @@ constexpr std::size_t read_bytes_first = 16 * 1024;
 constexpr std::size_t read_bytes_max = 64 * 1024;
 constexpr std::int64_t look_around_ms = 1'000;
 constexpr std::int64_t look_for_reader_ms = 100;
+// After how long a request on a new connection is one that no process has taken up. Over TCP nobody
+// can tell who has read, so there an answer is late.
+constexpr std::int64_t late_ms_local = 5;
+constexpr std::int64_t late_ms_tcp = 200;
 
 }  // namespace
 
 FastCgiClient::FastCgiClient(UpstreamConnection& connection, http::Exchange& exchange,
-                             TimerWheel& timers, Milliseconds patience) noexcept
+                             UpstreamPool& pool, Milliseconds patience) noexcept
     : connection_(connection),
       exchange_(exchange),
-      timers_(timers),
+      pool_(pool),
       patience_(patience),
+      is_fresh_(connection.answers == 0),
       read_bytes_(read_bytes_first),
       progress_ms_(coarse_clock().monotonic_ms),
       wake_([](void* self) { static_cast<FastCgiClient*>(self)->ready_.signal(); }, this) {
   connection_.tcp->set_follower(this);
 }
 
-FastCgiClient::~FastCgiClient() { connection_.tcp->set_follower(nullptr); }
+FastCgiClient::~FastCgiClient() {
+  connection_.tcp->set_follower(nullptr);
+  if (is_stuck_) pool_.note_stuck(false);
+}
 
 void FastCgiClient::on_ready(std::uint32_t /*epoll_events*/) noexcept { ready_.signal(); }
 
@@ -53,11 +61,32 @@ void FastCgiClient::begin(Bytes params, const BodySpool& body, bool hold_back) {
 // the kernel reports the socket as writable, so waiting needs no timer. A close throws away what
 // was not read, but is told before: who is still there after the count has really read.
 bool FastCgiClient::was_read() const noexcept {
-  const int fd = connection_.tcp->fd();
-  int unread = 0;  // with the kernel's own overhead; one while the last buffer is being freed
-  if (::ioctl(fd, SIOCOUTQ, &unread) != 0 || unread > 1) return false;
-  pollfd event{fd, POLLRDHUP, 0};
+  if (unread_bytes() > 1) return false;  // one while the last buffer is being freed
+  pollfd event{connection_.tcp->fd(), POLLRDHUP, 0};
   return ::poll(&event, 1, 0) == 0;
+}
+
+// What lies in a unix socket, with the kernel's own overhead.
+std::uint64_t FastCgiClient::unread_bytes() const noexcept {
+  int unread = 0;
+  return ::ioctl(connection_.tcp->fd(), SIOCOUTQ, &unread) == 0 ? static_cast<unsigned>(unread)
+                                                                : UINT64_MAX;
+}
+
+// A request on a new connection that no process takes up claims one, again and again. Returns in
+// how many ms to look next.
+std::int64_t FastCgiClient::claim_process(std::int64_t now_ms) noexcept {
+  if (!is_fresh_) return look_around_ms;
+  const bool is_local = connection_.address.is_unix();
+  const std::int64_t late_ms = is_local ? late_ms_local : late_ms_tcp;
+  const bool is_late = now_ms - progress_ms_ >= late_ms;
+  is_fresh_ = !anything_received() && !(is_late && is_local && unread_bytes() < bytes_sent_);
+  if (is_stuck_ != (is_fresh_ && is_late)) {
+    is_stuck_ = !is_stuck_;
+    pool_.note_stuck(is_stuck_);
+  }
+  if (is_stuck_) pool_.claim_process();
+  return is_fresh_ ? late_ms : look_around_ms;
 }
 
 void FastCgiClient::stop() noexcept {
@@ -154,8 +183,10 @@ Task<Result<>> FastCgiClient::wait(std::int64_t until_ms) {
   const std::int64_t late_ms = progress_ms_ + patience_.count();
   if (now_ms >= late_ms) co_return Errc::timeout_response;
   if (now_ms >= until_ms) co_return Errc::would_block;
-  const std::int64_t look_ms = held_back_ ? look_for_reader_ms : look_around_ms;
-  wake_.arm(timers_, Milliseconds(std::min({late_ms - now_ms, until_ms - now_ms, look_ms})));
+  const std::int64_t look_ms =
+      std::min(claim_process(now_ms), held_back_ ? look_for_reader_ms : look_around_ms);
+  wake_.arm(pool_.loop().timers(),
+            Milliseconds(std::min({late_ms - now_ms, until_ms - now_ms, look_ms})));
   exchange_.client_watch = &ready_;
   co_await ready_;
   exchange_.client_watch = nullptr;

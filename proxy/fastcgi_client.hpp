@@ -14,7 +14,7 @@ namespace portero::proxy {
 class FastCgiClient final : private net::IoWatch {
  public:
   // `patience`: how long neither side may make progress.
-  FastCgiClient(UpstreamConnection& connection, http::Exchange& exchange, TimerWheel& timers,
+  FastCgiClient(UpstreamConnection& connection, http::Exchange& exchange, UpstreamPool& pool,
                 Milliseconds patience) noexcept;
   FastCgiClient(const FastCgiClient&) = delete;
   FastCgiClient& operator=(const FastCgiClient&) = delete;
@@ -51,13 +51,15 @@ class FastCgiClient final : private net::IoWatch {
   void on_ready(std::uint32_t epoll_events) noexcept override;
   Result<> send_some();
   bool was_read() const noexcept;
+  std::uint64_t unread_bytes() const noexcept;
+  std::int64_t claim_process(std::int64_t now_ms) noexcept;
   Result<bool> refill();
   Result<> read_some();
   Task<Result<>> wait(std::int64_t until_ms);
 
   UpstreamConnection& connection_;
   http::Exchange& exchange_;
-  TimerWheel& timers_;
+  UpstreamPool& pool_;
   const Milliseconds patience_;
   FastCgiDecoder decoder_;
   const BodySpool* body_ = nullptr;
@@ -65,6 +67,8 @@ class FastCgiClient final : private net::IoWatch {
   bool held_back_ = false;    // the end of params is not sent
   bool input_ended_ = false;  // the end of stdin is encoded
   bool send_failed_ = false;  // it takes no more; there may be an answer all the same
+  bool is_fresh_;             // a new connection, and nothing says that a process has taken it up
+  bool is_stuck_ = false;     // for so long that the pool knows
   std::uint64_t bytes_sent_ = 0;
   std::uint64_t bytes_received_ = 0;
   std::size_t read_bytes_;

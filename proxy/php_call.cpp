@@ -31,7 +31,7 @@ PhpCall::PhpCall(http::Exchange& exchange, Lease lease, const PhpSettings& setti
       response_(exchange.arena),
       spool_(settings.spool_folder, spool_memory_max),
       may_repeat_(may_repeat) {
-  client_.emplace(lease_->connection(), exchange_, pool_->loop().timers(), settings.response);
+  client_.emplace(lease_->connection(), exchange_, *pool_, settings.response);
 }
 
 Task<Result<>> PhpCall::run(Bytes params, const BodySpool& body) {

@@ -11,7 +11,7 @@ Explained<PoolRef> PoolSet::get(const UpstreamSettings& settings) {
     found->second->set_limits(settings.idle, settings.max_concurrent);
     return found->second;
   }
-  Explained<PoolRef> made = UpstreamPool::create(loop_, settings, state(key), balancing_.workers);
+  Explained<PoolRef> made = UpstreamPool::create(loop_, settings, state(key));
   if (!made) return made;
   pools_.emplace(key, *made);
   const auto known = names_.find(settings.name());

@@ -28,6 +28,10 @@ class PoolSet {
   // After a reload, when the old handlers are gone: forgets pools that nobody uses.
   void drop_unused();
   void clear() noexcept { pools_.clear(); }
+  // Other workers may have called those that wait here.
+  void on_mail() noexcept {
+    for (const auto& [key, pool] : pools_) pool->on_mail();
+  }
 
   const std::map<std::string, PoolRef>& pools() const noexcept { return pools_; }
   // The state of that name that all workers share.

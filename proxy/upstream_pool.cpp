@@ -41,7 +41,7 @@ Lease::~Lease() {
 // --- the pool ------------------------------------------------------------------------------------
 
 Explained<PoolRef> UpstreamPool::create(net::Loop& loop, UpstreamSettings settings,
-                                        UpstreamStatePointer state, unsigned workers) {
+                                        UpstreamStatePointer state) {
   std::unique_ptr<net::ClientContext> tls;
   if (settings.tls) {
     net::ClientOptions options;
@@ -55,19 +55,17 @@ Explained<PoolRef> UpstreamPool::create(net::Loop& loop, UpstreamSettings settin
     tls = std::move(*made);
   }
   if (state == nullptr) state = std::make_shared<UpstreamState>();
-  return PoolRef(new UpstreamPool(loop, std::move(settings), std::move(tls), std::move(state),
-                                  std::max(workers, 1U)));
+  return PoolRef(new UpstreamPool(loop, std::move(settings), std::move(tls), std::move(state)));
 }
 
 UpstreamPool::UpstreamPool(net::Loop& loop, UpstreamSettings settings,
-                           std::unique_ptr<net::ClientContext> tls, UpstreamStatePointer state,
-                           unsigned workers)
+                           std::unique_ptr<net::ClientContext> tls, UpstreamStatePointer state)
     : loop_(loop),
       settings_(std::move(settings)),
       host_field_(settings_.host_field()),
       tls_(std::move(tls)),
       state_(std::move(state)),
-      workers_(workers),
+      member_(state_->line, loop_),
       sweep_timer_(&sweep, this) {
   for (const net::SocketAddress& address : literal_addresses(settings_)) {
     addresses_.push_back({address});
@@ -76,8 +74,56 @@ UpstreamPool::UpstreamPool(net::Loop& loop, UpstreamSettings settings,
   idle_.reserve(idle_connections_min);
 }
 
-std::optional<Lease> UpstreamPool::take_idle(bool ask_kernel) {
-  if (is_full()) return std::nullopt;
+bool UpstreamPool::is_full(Turn turn) const noexcept {
+  if (settings_.max_concurrent == 0) return false;
+  if (state_->in_use >= settings_.max_concurrent) return true;
+  return turn == Turn::newcomer ? state_->waiting != 0 : !member_.has_turn();
+}
+
+void UpstreamPool::note_waiting(bool begins) noexcept {
+  state_->waiting += begins ? 1U : -1U;
+  member_.set_first(line_.first_ticket());
+  const bool has_room = settings_.max_concurrent == 0 || state_->in_use < settings_.max_concurrent;
+  if (!begins && has_room) call_next();
+}
+
+void UpstreamPool::call_next() noexcept {
+  const bool is_here = settings_.max_concurrent == 0 || state_->waiting == 0 || member_.call_next();
+  if (is_here) line_.call_first();
+}
+
+void UpstreamPool::on_mail() noexcept {
+  if (!member_.take_call()) return;
+  line_.call_first();
+  serve_claims();
+}
+
+void UpstreamPool::note_stuck(bool begins) noexcept {
+  state_->stuck += begins ? 1U : -1U;
+  if (!begins && state_->claims > state_->stuck) take_claim();
+}
+
+void UpstreamPool::claim_process() noexcept {
+  if (state_->claims >= state_->stuck) return;
+  ++state_->claims;
+  serve_claims();
+  if (state_->claims != 0) member_.call_others();
+}
+
+bool UpstreamPool::take_claim() noexcept {
+  unsigned claims = state_->claims;
+  while (claims != 0) {
+    if (state_->claims.compare_exchange_weak(claims, claims - 1)) return true;
+  }
+  return false;
+}
+
+void UpstreamPool::serve_claims() noexcept {
+  while (!idle_.empty() && take_claim()) close_one_idle();
+}
+
+std::optional<Lease> UpstreamPool::take_idle(bool ask_kernel, Turn turn) {
+  if (is_full(turn)) return std::nullopt;
   while (!idle_.empty()) {
     Connection connection = std::move(idle_.back());
     idle_.pop_back();
@@ -96,23 +142,29 @@ std::optional<Lease> UpstreamPool::take_idle(bool ask_kernel) {
 // Takes one of the places that all workers share; false when there is none.
 bool UpstreamPool::count_in(Lease& lease) noexcept {
   if (settings_.max_concurrent == 0) return true;
-  lease.is_counted_ = state_->in_use.fetch_add(1) < settings_.max_concurrent;
-  if (!lease.is_counted_) state_->in_use.fetch_sub(1);
+  unsigned in_use = state_->in_use;
+  while (in_use < settings_.max_concurrent && !lease.is_counted_) {
+    lease.is_counted_ = state_->in_use.compare_exchange_weak(in_use, in_use + 1);
+  }
+  lease.has_failed_ = !lease.is_counted_;
   return lease.is_counted_;
 }
 
-std::optional<Lease> UpstreamPool::reserve() {
-  if (is_full()) return std::nullopt;
+std::optional<Lease> UpstreamPool::reserve(Turn turn) {
+  if (is_full(turn)) return std::nullopt;
   Lease lease{PoolRef(this)};
   if (!count_in(lease)) return std::nullopt;
   return lease;
 }
 
-Task<Result<Lease>> UpstreamPool::connect(Milliseconds timeout, Bytes prelude) {
-  std::optional<Lease> lease = reserve();
+Task<Result<Lease>> UpstreamPool::connect(Milliseconds timeout, Bytes prelude, Turn turn) {
+  std::optional<Lease> lease = reserve(turn);
   if (!lease) co_return Errc::upstream_pool_full;
   Result<Connection> connected = co_await dial(timeout, prelude);
-  if (!connected) co_return connected.error();
+  if (!connected) {
+    lease->has_failed_ = true;
+    co_return connected.error();
+  }
   lease->connection_ = std::move(*connected);
   co_return std::move(*lease);
 }
@@ -207,8 +259,9 @@ void UpstreamPool::end_use(Lease& lease) {
   Connection connection = std::move(lease.connection_);
   const bool keep = lease.keep_ && settings_.proxy_protocol == conf::ProxyProtocol::none;
   // Not for a failed attempt: the first in line may have made it, and would try again at once.
-  if (connection) line_.call_first();
-  if (!keep || idle_.size() >= idle_connections_max) return;
+  if (!lease.has_failed_) call_next();
+  const bool is_claimed = connection && take_claim();
+  if (!keep || is_claimed || idle_.size() >= idle_connections_max) return;
   PORTERO_ASSERT(connection->input.empty() && connection->output.empty());
   connection->input.release();
   connection->output.release();

@@ -23,6 +23,12 @@
 
 namespace portero::proxy {
 
+// Who asks for a place where max_concurrent is set.
+enum class Turn : std::uint8_t {
+  newcomer,  // comes after all that wait, at any worker
+  waiting,   // the first in this pool's line, comes when it has its turn
+};
+
 class UpstreamPool;
 using PoolRef = boost::intrusive_ptr<UpstreamPool>;
 
@@ -59,6 +65,7 @@ class Lease {
   std::unique_ptr<UpstreamConnection> connection_;
   bool keep_ = false;
   bool is_counted_ = false;  // in what all workers have in use
+  bool has_failed_ = false;  // nothing came of it, so nothing becomes free at its end
 };
 
 class UpstreamPool
@@ -67,22 +74,22 @@ class UpstreamPool
   // Errors: a sentence for people when the CA file cannot be used.
   // `state`: what other workers know of the same upstream; nullptr: there are none.
   static Explained<PoolRef> create(net::Loop& loop, UpstreamSettings settings,
-                                   UpstreamStatePointer state = nullptr, unsigned workers = 1);
+                                   UpstreamStatePointer state = nullptr);
   UpstreamPool(const UpstreamPool&) = delete;
   UpstreamPool& operator=(const UpstreamPool&) = delete;
 
   // An idle connection, or nothing. `ask_kernel`: for requests that must not meet a dead one.
-  std::optional<Lease> take_idle(bool ask_kernel);
+  std::optional<Lease> take_idle(bool ask_kernel, Turn turn = Turn::newcomer);
   // A new connection; every address is tried, starting with another one each time.
   // Errors: name_not_found (no address yet), upstream_pool_full, connection_refused,
   //   host_unreachable, timeout_connect, too_many_descriptors, tls_certificate, tls_handshake, …
   // Units: the timeout is for each address. Limits: connect_tries_max addresses.
   // `prelude` is sent before anything else, TLS included.
-  Task<Result<Lease>> connect(Milliseconds timeout, Bytes prelude = {});
+  Task<Result<Lease>> connect(Milliseconds timeout, Bytes prelude = {}, Turn turn = Turn::newcomer);
   // The same without a place for a request: of a connection that many share. Errors: as connect.
   Task<Result<std::unique_ptr<UpstreamConnection>>> dial(Milliseconds timeout, Bytes prelude = {});
   // A place for a request over such a connection; nothing when max_concurrent are in use.
-  std::optional<Lease> reserve();
+  std::optional<Lease> reserve(Turn turn = Turn::newcomer);
 
   // Replaces what a name resolves to; idle connections to other addresses are closed. Does nothing
   // for a literal address.
@@ -101,14 +108,8 @@ class UpstreamPool
   unsigned in_use() const noexcept { return in_use_; }
   bool has_address() const noexcept { return !addresses_.empty(); }
   std::size_t idle_count() const noexcept { return idle_.size(); }
-  // Whether this worker may take no more: all places are in use, or it has its share of them and
-  // requests wait at others.
-  bool is_full() const noexcept {
-    if (settings_.max_concurrent == 0) return false;
-    return state_->in_use >= settings_.max_concurrent || leaves_to_others();
-  }
-  // A request begins, or ends, to wait in line().
-  void note_waiting(bool begins) noexcept { state_->waiting += begins ? 1U : -1U; }
+  // Whether there is no place: all are in use, or others wait for them and come before.
+  bool is_full(Turn turn = Turn::newcomer) const noexcept;
   // Whether it is in health, for people; told by the balancers.
   bool is_fit() const noexcept {
     return health_ == nullptr || health_->is_fit(coarse_clock().monotonic_ms);
@@ -117,6 +118,19 @@ class UpstreamPool
   // Who waits for a connection; see upstream_queue.
   WaitingLine& line() noexcept { return line_; }
   const WaitingLine& line() const noexcept { return line_; }
+  SharedLine::Ticket take_ticket() noexcept { return state_->line.take_ticket(); }
+  // A request has begun, or ended, to wait in line().
+  void note_waiting(bool begins) noexcept;
+  // Something has become free: tells the first that waits, at whatever worker.
+  void call_next() noexcept;
+  // Passes on what other workers have called since the last time.
+  void on_mail() noexcept;
+  // A request on a new connection begins, or ends, to be one that no process has taken up. Kept
+  // connections may occupy all of them, and requests that came later would go on to have them.
+  void note_stuck(bool begins) noexcept;
+  // Such a request claims a process: one kept connection, here or at another worker, is closed now
+  // or when its request is done.
+  void claim_process() noexcept;
   // The last attempt to connect failed, a moment ago: others are tried first.
   bool failed_lately() const noexcept;
 
@@ -129,12 +143,10 @@ class UpstreamPool
   using Connection = std::unique_ptr<UpstreamConnection>;
 
   UpstreamPool(net::Loop& loop, UpstreamSettings settings, std::unique_ptr<net::ClientContext> tls,
-               UpstreamStatePointer state, unsigned workers);
+               UpstreamStatePointer state);
   bool count_in(Lease& lease) noexcept;
-  bool leaves_to_others() const noexcept {
-    const bool others_wait = state_->waiting > line_.size();
-    return others_wait && in_use_ >= std::max(1U, settings_.max_concurrent / workers_);
-  }
+  bool take_claim() noexcept;
+  void serve_claims() noexcept;
   void end_use(Lease& lease);
   Task<Result<Connection>> connect_to(net::SocketAddress address, Milliseconds timeout,
                                       Bytes prelude);
@@ -157,9 +169,9 @@ class UpstreamPool
   unsigned in_use_ = 0;
   unsigned in_use_peak_ = 0;  // since the last sweep
   UpstreamStatePointer state_;
-  const unsigned workers_;
   UpstreamStatePointer health_;
   WaitingLine line_;
+  SharedLine::Member member_;  // of state_->line
   Timer sweep_timer_;
 };
 

@@ -10,11 +10,16 @@
 #include <mutex>
 #include <string>
 
+#include "proxy/shared_line.hpp"
+
 namespace portero::proxy {
 
 struct UpstreamState {
   std::atomic<unsigned> in_use{0};            // where max_concurrent is set
   std::atomic<unsigned> waiting{0};           // requests in the lines of all workers
+  SharedLine line;                            // which of them comes next
+  std::atomic<unsigned> stuck{0};             // requests sent that no process has taken up
+  std::atomic<unsigned> claims{0};            // of them those that still want a connection closed
   std::atomic<bool> is_down{false};           // a check has failed
   std::atomic<unsigned> fails{0};             // of requests, in a row
   std::atomic<std::int64_t> out_until_ms{0};  // monotonic; by failed requests
@@ -39,10 +44,9 @@ class UpstreamStates {
 
 // What balancing needs of the process, beside the pools. Lives as long as the worker.
 struct BalancingParts {
-  UpstreamStates* states = nullptr;  // nullptr: each handler has its own, for tests
-  std::string cookie_key;            // signs the cookies of `balance: cookie`
-  bool runs_checks = true;           // one worker does, for all
-  unsigned workers = 1;
+  UpstreamStates* states = nullptr;   // nullptr: each handler has its own, for tests
+  std::string cookie_key;             // signs the cookies of `balance: cookie`
+  bool runs_checks = true;            // one worker does, for all
   std::string spool_folder = "/tmp";  // of `buffering`
 };
 

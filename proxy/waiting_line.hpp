@@ -1,11 +1,12 @@
-// WaitingLine: who waits for a connection of a pool, in order. Only the first is told that one may
-// be had; when it leaves, the next is.
+// WaitingLine: who waits at one worker for a connection of a pool, in order. Only the first is told
+// that one may be had.
 // Thread: the worker's. Owner: the UpstreamPool.
 #pragma once
 
 #include <cstddef>
 
 #include "base/run_queue.hpp"
+#include "proxy/shared_line.hpp"
 
 namespace portero::proxy {
 
@@ -18,7 +19,9 @@ class WaitingLine {
   // A place in the line, at its end; in the frame of who waits.
   class Place {
    public:
-    explicit Place(WaitingLine& line) noexcept : line_(line), previous_(line.last_) {
+    // `ticket`: see SharedLine.
+    Place(WaitingLine& line, SharedLine::Ticket ticket) noexcept
+        : line_(line), ticket_(ticket), previous_(line.last_) {
       (previous_ != nullptr ? previous_->next_ : line_.first_) = this;
       line_.last_ = this;
       ++line_.size_;
@@ -26,11 +29,9 @@ class WaitingLine {
     Place(const Place&) = delete;
     Place& operator=(const Place&) = delete;
     ~Place() {
-      const bool was_first = is_first();
       (previous_ != nullptr ? previous_->next_ : line_.first_) = next_;
       (next_ != nullptr ? next_->previous_ : line_.last_) = previous_;
       --line_.size_;
-      if (was_first) line_.call_first();
     }
     bool is_first() const noexcept { return line_.first_ == this; }
 
@@ -39,6 +40,7 @@ class WaitingLine {
    private:
     friend class WaitingLine;
     WaitingLine& line_;
+    const SharedLine::Ticket ticket_;
     Place* previous_;
     Place* next_ = nullptr;
   };
@@ -46,6 +48,9 @@ class WaitingLine {
   // Something has become free.
   void call_first() noexcept {
     if (first_ != nullptr) first_->turn.signal();
+  }
+  SharedLine::Ticket first_ticket() const noexcept {
+    return first_ == nullptr ? SharedLine::nobody : first_->ticket_;
   }
   bool empty() const noexcept { return first_ == nullptr; }
   std::size_t size() const noexcept { return size_; }

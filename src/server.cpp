@@ -174,7 +174,6 @@ void Server::start_workers(const conf::Config& config) {
   const unsigned count =
       config.threads != 0 ? config.threads : std::max(1u, std::thread::hardware_concurrency());
   hub_ = std::make_unique<hub::Hub>(count);
-  shared_.workers = count;
   for (std::size_t i = 0; i < count; ++i) {
     workers_.push_back(std::make_unique<Worker>(
         i, *hub_, shared_, [this](const std::string& asked, const IpAddress& client) {

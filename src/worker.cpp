@@ -127,12 +127,8 @@ Worker::Worker(std::size_t index, hub::Hub& hub, SharedParts& shared, OnDemandGa
       passwords_(shared.passwords, loop_),
       limits_(shared.rates, shared.connections),
       name_gate_(std::move(ask)),
-      context_{loop_,
-               shard_,
-               proxy::PoolSet(loop_, {&shared.upstreams, {}, index == 0, shared.workers}),
-               {},
-               shared.rates,
-               passwords_},
+      context_{loop_, shard_,       proxy::PoolSet(loop_, {&shared.upstreams, {}, index == 0}),
+               {},    shared.rates, passwords_},
       site_service_(make_site_service(*this)),
       hub_service_(make_hub_service(*this)),
       newcomer_timer_([](void* self) { static_cast<Worker*>(self)->cut_newcomers(); }, this),
@@ -173,6 +169,7 @@ void Worker::on_wake() {
     calls.clear();
   }
   passwords_.on_mail();
+  context_.pools.on_mail();
   shard_.on_mail();
 }
 

@@ -48,7 +48,6 @@ struct SharedParts {
   proxy::RateTable rates;
   ConnectionTable connections;
   proxy::UpstreamStates upstreams;
-  unsigned workers = 1;
   proxy::PasswordThread passwords;
 };
 

@@ -164,6 +164,18 @@ test('balancing: past max_concurrent requests wait in line, over all workers', a
   const answers = await Promise.all(Array.from({ length: 30 }, () => get(edge)));
   assert.deepEqual(answers.map((a) => a.status), Array(30).fill(200));
   assert.ok(most <= 3, `${most} at a time`);
+  // In the order in which they came: no worker's clients are left behind.
+  const one = await portero(t, `threads: 2\n${sites({ to: slow.address, max_concurrent: 1 })}`);
+  const answered = Array(8).fill(0);
+  const end = Date.now() + 2500;
+  await Promise.all(answered.map(async (_, client) => {
+    const agent = one.keepAliveAgent(false);
+    while (Date.now() < end) {
+      assert.equal((await get(one, '/', { agent })).status, 200);
+      answered[client] += 1;
+    }
+  }));
+  assert.ok(Math.max(...answered) - Math.min(...answered) <= 2, answered.join(' '));
   const short = await portero(t, sites({
     to: slow.address, max_concurrent: 1, queue: { size: 1, wait: '5s' } }));
   const many = await Promise.all(Array.from({ length: 12 }, () => get(short)));

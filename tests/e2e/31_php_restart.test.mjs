@@ -124,6 +124,30 @@ sites:
   });
 });
 
+// Kept connections occupy the processes; without more the first clients would be served for ever.
+for (const [name, tcp] of [['a unix socket', false], ['TCP', true]]) {
+  test(`php: more clients than processes have their turns, over ${name}`, async (t) => {
+    const server = await fpm(t, { children: 2, tcp });
+    const edge = await portero(t, `
+threads: 2
+sites: {localhost: {root: ${root}, php: "${server.address}"}}
+`);
+    const answered = Array(10).fill(0);
+    const end = Date.now() + 3000;
+    await Promise.all(answered.map(async (_, client) => {
+      const agent = edge.keepAliveAgent();
+      while (Date.now() < end) {
+        assert.equal((await edge.get('/sleep?ms=5', { agent })).text, 'slept');
+        answered[client] += 1;
+      }
+    }));
+    const all = answered.reduce((sum, count) => sum + count);
+    assert.ok(all > 100, `${all} answers`);
+    // A tenth each; the last to come may wait 0.2 s over TCP.
+    assert.ok(Math.min(...answered) > all / 40, answered.join(' '));
+  });
+}
+
 test('php: a release that is switched serves the next request', async (t) => {
   const server = await fpm(t, { lines: ['php_admin_value[opcache.revalidate_freq] = 60'] });
   const folder = temporaryFolder();
