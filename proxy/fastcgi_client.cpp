@@ -20,6 +20,7 @@ constexpr std::int64_t look_for_reader_ms = 100;
 // can tell who has read, so there an answer is late.
 constexpr std::int64_t late_ms_local = 5;
 constexpr std::int64_t late_ms_tcp = 200;
+constexpr std::int64_t long_ms = 1'000;
 
 }  // namespace
 
@@ -75,7 +76,7 @@ std::uint64_t FastCgiClient::unread_bytes() const noexcept {
 
 // A request on a new connection that no process takes up claims one, again and again. Returns in
 // how many ms to look next.
-std::int64_t FastCgiClient::claim_process(std::int64_t now_ms) noexcept {
+std::int64_t FastCgiClient::claim_process(std::int64_t now_ms) {
   if (!is_fresh_) return look_around_ms;
   const bool is_local = connection_.address.is_unix();
   const std::int64_t late_ms = is_local ? late_ms_local : late_ms_tcp;
@@ -86,6 +87,7 @@ std::int64_t FastCgiClient::claim_process(std::int64_t now_ms) noexcept {
     pool_.note_stuck(is_stuck_);
   }
   if (is_stuck_) pool_.claim_process();
+  if (is_stuck_ && is_local && now_ms - progress_ms_ >= long_ms) pool_.warn_of_stuck();
   return is_fresh_ ? late_ms : look_around_ms;
 }
 

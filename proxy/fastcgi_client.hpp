@@ -52,7 +52,7 @@ class FastCgiClient final : private net::IoWatch {
   Result<> send_some();
   bool was_read() const noexcept;
   std::uint64_t unread_bytes() const noexcept;
-  std::int64_t claim_process(std::int64_t now_ms) noexcept;
+  std::int64_t claim_process(std::int64_t now_ms);
   Result<bool> refill();
   Result<> read_some();
   Task<Result<>> wait(std::int64_t until_ms);

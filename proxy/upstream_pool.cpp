@@ -11,6 +11,7 @@ namespace portero::proxy {
 namespace {
 
 constexpr Milliseconds sweep_period_max{1'000};
+constexpr std::int64_t warn_period_ms = 60'000;
 constexpr std::int64_t avoid_ms = 2'000;  // how long a failed address or upstream comes last
 
 }  // namespace
@@ -108,6 +109,17 @@ void UpstreamPool::claim_process() noexcept {
   ++state_->claims;
   serve_claims();
   if (state_->claims != 0) member_.call_others();
+}
+
+void UpstreamPool::warn_of_stuck() {
+  const std::int64_t now_ms = coarse_clock().monotonic_ms;
+  if (now_ms < warn_after_ms_) return;
+  warn_after_ms_ = now_ms + warn_period_ms;
+  log::warn("php.full", log::kv("upstream", settings_.text),
+            log::kv("waiting", state_->stuck.load()),
+            log::kv("text",
+                    "requests wait over 1 s for a process of PHP-FPM: raise "
+                    "pm.max_children, or look with its slowlog at what takes long"));
 }
 
 bool UpstreamPool::take_claim() noexcept {

@@ -131,6 +131,8 @@ class UpstreamPool
   // Such a request claims a process: one kept connection, here or at another worker, is closed now
   // or when its request is done.
   void claim_process() noexcept;
+  // Tells the log, once a minute, that such requests wait for long.
+  void warn_of_stuck();
   // The last attempt to connect failed, a moment ago: others are tried first.
   bool failed_lately() const noexcept;
 
@@ -165,6 +167,7 @@ class UpstreamPool
   std::vector<Address> addresses_;
   std::size_t next_address_ = 0;
   std::int64_t avoid_until_ms_ = 0;
+  std::int64_t warn_after_ms_ = 0;
   std::vector<Connection> idle_;  // the latest last
   unsigned in_use_ = 0;
   unsigned in_use_peak_ = 0;  // since the last sweep

@@ -148,6 +148,19 @@ sites: {localhost: {root: ${root}, php: "${server.address}"}}
   });
 }
 
+test('php: too few processes are told of, once', async (t) => {
+  const server = await fpm(t, { children: 1 });
+  const edge = await portero(t, `
+threads: 1
+sites: {localhost: {root: ${root}, php: "${server.address}"}}
+`);
+  const answers = await Promise.all(Array.from({ length: 6 }, () => edge.get('/sleep?ms=400')));
+  assert.ok(answers.every((answer) => answer.text === 'slept'));
+  const told = edge.stderr.split('\n').filter((line) => line.includes('"php.full"'));
+  assert.equal(told.length, 1);
+  assert.match(told[0], /"waiting":[1-9].*raise pm\.max_children/);
+});
+
 test('php: a release that is switched serves the next request', async (t) => {
   const server = await fpm(t, { lines: ['php_admin_value[opcache.revalidate_freq] = 60'] });
   const folder = temporaryFolder();
