@@ -18,7 +18,7 @@ constexpr std::int64_t look_around_ms = 1'000;
 constexpr std::int64_t look_for_reader_ms = 100;
 // After how long a request on a new connection is one that no process has taken up. Over TCP nobody
 // can tell who has read, so there an answer is late.
-constexpr std::int64_t late_ms_local = 5;
+constexpr std::int64_t late_ms_local = 20;
 constexpr std::int64_t late_ms_tcp = 200;
 constexpr std::int64_t long_ms = 1'000;
 
