@@ -132,10 +132,15 @@ TEST_CASE("listener: out of descriptors it pauses instead of spinning and goes o
   {
     const NoDescriptors none;
     loop.run_once(0);
+    CHECK(loop.timers().armed_count() == 1);
+    const std::int64_t paused_ms = coarse_clock().monotonic_ms;
     loop.run_once(0);
+    // On a machine that held us up for so long it has tried again, and pauses from the next turn.
+    if (coarse_clock().monotonic_ms - paused_ms < Listener::pause_when_out_of_descriptors.count()) {
+      CHECK(loop.timers().armed_count() == 1);
+    }
   }
   CHECK(collector.sockets.empty());
-  CHECK(loop.timers().armed_count() == 1);
   coarse_clock().monotonic_ms += 1000;
   loop.timers().advance();
   loop.run_once(0);
