@@ -124,6 +124,21 @@ Redirect build_redirect(const Node& node) {
   return redirect;
 }
 
+// What to do about several actions.
+std::string_view way_out(const std::vector<std::string>& found) {
+  const auto has = [&](std::string_view action) {
+    return std::find(found.begin(), found.end(), action) != found.end();
+  };
+  if (has("`routes`")) return "put the other last in `routes`";
+  if (has("`hub`")) return "only at the site itself may `hub` stand beside another";
+  if (has("`php`") && has("`files`")) {
+    return "`php` sends the files below `root` already; for other rules put a route with `match` "
+           "and "
+           "`files` before it in `routes`";
+  }
+  return "keep one, or give each its `match` in `routes`";
+}
+
 // Exactly one action; at a site, `hub` may stand beside another.
 void check_actions(const RoutePlace& place, const Node& map, const KeyPath& path, bool is_site) {
   std::vector<std::string> found;
@@ -133,9 +148,8 @@ void check_actions(const RoutePlace& place, const Node& map, const KeyPath& path
   if (is_site && found.size() > 1 && found.front() == "`hub`") found.erase(found.begin());
   const Where& where = map.where;
   if (found.size() > 1) {
-    std::string message =
-        fmt::format("{} stand side by side, but a route does one thing", fmt::join(found, " and "));
-    if (found.back() == "`routes`") message += "; put the other last in `routes`";
+    std::string message = fmt::format("{} stand side by side, but a route does one thing; {}",
+                                      fmt::join(found, " and "), way_out(found));
     place.context.problems.error({where, path.text(), std::move(message), "", "", ""});
   }
   if (!found.empty()) return;

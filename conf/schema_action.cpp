@@ -253,8 +253,8 @@ constexpr Key files_keys[] = {
      .doc = "Which are followed: those that stay below `root`, or `any`."},
     {.name = "cache",
      .value = map_of(cache_text, Form::path_pattern),
-     .doc = "`Cache-Control` by path; `immutable` is `public, max-age=31536000, immutable`, for "
-            "files with a hash in their name."},
+     .doc = "`Cache-Control` by the path of the file that is sent; `immutable` is `public, "
+            "max-age=31536000, immutable`, for files with a hash in their name."},
 };
 
 // --- encode -------------------------------------------------------------------------------------

@@ -80,7 +80,7 @@ Task<Result<>> FilesHandler::handle(http::Exchange& exchange) {
   if (found->type.compressible && !precompressed_.empty()) {
     response.headers.add("Vary", "Accept-Encoding");
   }
-  const std::string_view cache = cache_control(request.path);
+  const std::string_view cache = cache_control(found->path);
   if (!cache.empty()) response.headers.add("Cache-Control", cache);
   co_return co_await answer_with_file(exchange, response, found->file, files_.next_turn);
 }
@@ -108,7 +108,7 @@ Result<FilesHandler::Found> FilesHandler::find(http::Exchange& exchange,
     file = open(root, name);
   }
   if (!file) return file.error();
-  Found found{*file, std::nullopt, (*file)->type};
+  Found found{*file, name, std::nullopt, (*file)->type};
   if (!precompressed_.empty() && found.type.compressible) {
     prefer_coded(exchange, root, name, found);
   }

@@ -26,6 +26,7 @@ class FilesHandler final : public http::Handler {
   // A file, and how it is coded if that is not as it is.
   struct Found {
     FilePointer file;
+    std::string_view path;  // below `root`; not the request's for an index or a fallback
     std::optional<Coding> coding;
     MediaType type;
   };

@@ -92,7 +92,10 @@ test('files: what stays inside, what is packed, what is cached, what falls back'
 sites:
   localhost:
     root: ${root}
-    files: {fallback: /index.html, hide: ["*.bin"], cache: {"/assets/*": immutable}}
+    files:
+      fallback: /index.html
+      hide: ["*.bin"]
+      cache: {"/assets/*": immutable, "*.html": no-cache}
   any.test: {root: ${root}, files: {symlinks: any}}
   strict.test: {root: ${root}, files: true}
 `);
@@ -117,6 +120,10 @@ sites:
   const packed = await edge.get('/assets/app.1a2b.js', { headers: { 'Accept-Encoding': 'br' } });
   assert.deepEqual([packed.text, packed.headers['content-encoding']], ['packed', 'br']);
   assert.match(packed.headers['cache-control'], /immutable/);
+  // It is the file that is sent which decides, not the path that was asked for.
+  for (const target of ['/', '/users/7', '/assets/not-yet-deployed.js']) {
+    assert.equal((await edge.get(target)).headers['cache-control'], 'no-cache', target);
+  }
   const plain = await edge.get('/assets/app.1a2b.js');
   assert.deepEqual([plain.text, plain.headers.vary], ['js', 'Accept-Encoding']);
   const session = await edge.h2();

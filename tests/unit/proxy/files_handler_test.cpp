@@ -117,7 +117,7 @@ TEST_CASE("files: a packed file stands in for the client that takes it") {
   CHECK(site.get("/app.js", {{"Accept-Encoding", "br"}}) == "200 plain");
 }
 
-TEST_CASE("files: Cache-Control by path") {
+TEST_CASE("files: Cache-Control by the path of the file that is sent") {
   Site site;
   site.route.files->cache = {{"/build/*", "immutable"}, {"*.js", "no-cache"}};
   site.get("/build/app.123.css");
@@ -126,6 +126,10 @@ TEST_CASE("files: Cache-Control by path") {
   CHECK(site.last->header("Cache-Control") == "no-cache");
   site.get("/");
   CHECK(site.last->header("Cache-Control").empty());
+  // A build's file that is not there yet must not be kept as what took its place.
+  site.route.files->fallback = "/app.js";
+  CHECK(site.get("/build/missing.js") == "200 plain");
+  CHECK(site.last->header("Cache-Control") == "no-cache");
 }
 
 TEST_CASE("files: parts, conditions and HEAD") {
