@@ -115,7 +115,7 @@ InternalCa InternalCa::open(const std::string& storage, std::time_t now) {
 
 InternalCa::InternalCa(const std::string& storage)
     : directory_(storage + "/internal"), root_path_(directory_ + "/root.crt") {
-  make_private_directories(directory_ + "/leaves");
+  make_directories(directory_ + "/leaves");
 }
 
 void InternalCa::open_root(std::time_t now) {

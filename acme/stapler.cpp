@@ -141,7 +141,7 @@ void Stapler::refresh(const std::string& id, std::unique_lock<std::mutex>& lock)
       answer = std::string("the responder does not know the certificate (yet)");
     }
     if (answer && answer->status == OcspStatus::good) {
-      make_private_directories(folder_);
+      make_directories(folder_);
       write_file_atomically(path_of(id), der, 0600);
     }
   } catch (const std::exception& failed) {

@@ -62,8 +62,8 @@ std::string authority_id(const std::string& directory) {
 }  // namespace
 
 Storage::Storage(const std::string& root) : root_(root + "/acme") {
-  make_private_directories(root_ + "/accounts");
-  make_private_directories(root_ + "/certificates");
+  make_directories(root_ + "/accounts");
+  make_directories(root_ + "/certificates");
 }
 
 std::string Storage::account_path(const std::string& directory) const {
@@ -125,7 +125,7 @@ std::optional<StoredCertificate> Storage::load_certificate(const std::string& na
 // The certificate goes last: with it in place, all that is said of it is there too.
 void Storage::save_certificate(const std::string& name, const StoredCertificate& about,
                                const std::string& chain_pem, const std::string& key_pem) const {
-  make_private_directories(folder_of(name));
+  make_directories(folder_of(name));
   write_object(folder_of(name) + "/about.json", {{"issuer", about.issuer},
                                                  {"directory", about.directory},
                                                  {"challenge", about.challenge},
@@ -157,7 +157,7 @@ NameState Storage::load_state(const std::string& name) const {
 }
 
 void Storage::save_state(const std::string& name, const NameState& state) const {
-  make_private_directories(folder_of(name));
+  make_directories(folder_of(name));
   json::object blocked;
   for (const auto& [directory, until] : state.blocked_until) blocked[directory] = until;
   write_object(folder_of(name) + "/state.json",
@@ -179,7 +179,7 @@ std::optional<StoredOrder> Storage::load_order(const std::string& name) const {
 }
 
 void Storage::save_order(const std::string& name, const StoredOrder& order) const {
-  make_private_directories(folder_of(name));
+  make_directories(folder_of(name));
   write_object(folder_of(name) + "/order.json",
                {{"directory", order.directory}, {"url", order.url}, {"key", order.key_pem}});
 }
@@ -189,7 +189,7 @@ void Storage::drop_order(const std::string& name) const {
 }
 
 Fd Storage::lock(const std::string& name) const {
-  make_private_directories(folder_of(name));
+  make_directories(folder_of(name));
   Fd file = open_lock(folder_of(name) + "/lock");
   if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) return Fd();
   return file;

@@ -37,6 +37,7 @@ class SiteBuilder {
         site.hub = build_hub_use(place_, *hub, path_.key("hub"));
       }
       build_routes(map, site);
+      check_roots(site.routes);
     }
     build_names(*entry.key, map, site);
     return site;
@@ -147,6 +148,29 @@ class SiteBuilder {
     site.routes = std::move(body.routes);
     body.routes.clear();
     for (Route& route : site.routes) inherit(body, route);
+  }
+
+  // What a route wants a root for; "" when it wants none.
+  static std::string_view use_of_root(const Route& route) {
+    if (route.files) return "the folder of the files";
+    if (!route.try_files.empty()) return "the folder in which `try_files` looks";
+    if (route.match && !route.match->file.empty()) {
+      return "the folder in which `match: {file}` looks";
+    }
+    return "";
+  }
+
+  // After everything was inherited. It is mostly one mistake, so the site's first is told.
+  bool check_roots(const std::vector<Route>& routes) {
+    for (const Route& route : routes) {
+      const std::string_view use = use_of_root(route);
+      if (route.root.empty() && !use.empty()) {
+        report(route.where, path_, fmt::format("`root` is missing: {}", use));
+        return false;
+      }
+      if (!check_roots(route.routes)) return false;
+    }
+    return true;
   }
 
   static bool has_action(const Route& route) {

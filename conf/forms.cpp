@@ -149,11 +149,23 @@ Issue check_redirect_status(std::string_view text) {
   return issue(fmt::format("\"{}\" is not the status of a redirect", text));
 }
 
+// What YAML 1.1 and people take for true and false; nullopt for anything else.
+std::optional<bool> read_switch(std::string_view text) {
+  if (iequals(text, "yes") || iequals(text, "on") || iequals(text, "true")) return true;
+  if (iequals(text, "no") || iequals(text, "off") || iequals(text, "false")) return false;
+  return std::nullopt;
+}
+
 Issue check_boolean(std::string_view text) {
   if (text == "true" || text == "false") return std::nullopt;
-  const bool yes = iequals(text, "yes") || iequals(text, "on") || iequals(text, "true");
-  const bool no = iequals(text, "no") || iequals(text, "off") || iequals(text, "false");
-  return issue(fmt::format("\"{}\" does not fit", text), yes ? "true" : no ? "false" : "");
+  const std::optional<bool> meant = read_switch(text);
+  return issue(fmt::format("\"{}\" does not fit", text), !meant ? "" : *meant ? "true" : "false");
+}
+
+Issue check_file(std::string_view text) {
+  if (Issue found = check_text(text)) return found;
+  if (!read_switch(text)) return std::nullopt;
+  return issue(fmt::format("\"{}\" does not fit; a file of that name is ./{}", text, text));
 }
 
 // Letters that need no escape in a URL's path. Source: RFC 3986 §2.3.
@@ -289,10 +301,10 @@ Issue check_form(const Value& value, std::string_view text) {
     case Form::site_names: return check_site_names(text);
     case Form::status_list: return check_status_list(text);
     case Form::text:
-    case Form::secret:
+    case Form::secret: return check_text(text);
     case Form::file:
     case Form::folder:
-    case Form::file_pattern: return check_text(text);
+    case Form::file_pattern: return check_file(text);
     case Form::regexp: return check_regexp(text);
     case Form::file_mode:
       return parse_file_mode(text) ? Issue()

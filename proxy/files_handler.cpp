@@ -168,11 +168,4 @@ std::string_view FilesHandler::cache_control(std::string_view path) const noexce
   return {};
 }
 
-Explained<std::unique_ptr<http::Handler>> make_files_handler(const conf::Route& route,
-                                                             FileService files) {
-  if (route.root.empty()) return std::string("files: `root` is missing: the folder of the files");
-  return std::unique_ptr<http::Handler>(
-      std::make_unique<FilesHandler>(route.root, *route.files, files));
-}
-
 }  // namespace portero::proxy

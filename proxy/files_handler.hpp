@@ -49,8 +49,4 @@ class FilesHandler final : public http::Handler {
   FileService files_;
 };
 
-// Makes the handler of a route with `files`. Errors: a sentence for people.
-Explained<std::unique_ptr<http::Handler>> make_files_handler(const conf::Route& route,
-                                                             FileService files);
-
 }  // namespace portero::proxy

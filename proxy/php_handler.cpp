@@ -63,7 +63,7 @@ Result<DocumentRoot*> PhpHandler::find_root(http::Exchange& exchange) {
   if (root == nullptr) {
     const std::string path(root_.expand(exchange, Place::field));
     if (path.empty() && !php_root_.empty()) return nullptr;
-    if (!is_safe_root(path)) return Errc::bad_request;
+    if (!path.empty() && !is_safe_root(path)) return Errc::bad_request;
     if (roots_.size() >= roots_max && !roots_.contains(path)) roots_.clear();
     root = &roots_.try_emplace(path, path).first->second;
   }
@@ -71,7 +71,8 @@ Result<DocumentRoot*> PhpHandler::find_root(http::Exchange& exchange) {
   if (refreshed) return root;
   if (!php_root_.empty()) return nullptr;
   log::error("php.root", log::kv("root", root->path()), log::kv("error", refreshed.error()),
-             log::kv("text", "the folder of `root` cannot be opened"));
+             log::kv("text", root->path().empty() ? "`root` is missing: the folder with index.php"
+                                                  : "the folder of `root` cannot be opened"));
   return refreshed.error();
 }
 
@@ -157,9 +158,6 @@ Task<Result<>> PhpHandler::give_up(http::Exchange& exchange, Error error) {
 Explained<std::unique_ptr<http::Handler>> make_php_handler(const conf::Route& route,
                                                            PhpSurroundings around) {
   const conf::Php& php = *route.php;
-  if (route.root.empty() && php.root.empty()) {
-    return std::string("php: `root` is missing: the folder with index.php");
-  }
   Explained<PoolRef> pool = around.pools.get(upstream_settings(php));
   if (!pool) return pool.error();
   PhpSettings settings;

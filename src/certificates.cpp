@@ -126,14 +126,9 @@ class Collector {
     if (known) return known;
     set_.files.push_back(FileStamp::of(site.tls.cert));
     set_.files.push_back(FileStamp::of(site.tls.key));
-    Explained<net::LoadedCertificate> loaded =
-        net::load_certificate_files(site.tls.cert, site.tls.key, now_);
-    if (!loaded) {
-      throw std::runtime_error(
-          fmt::format("{}:{}: tls: {}", site.where.file, site.where.line, loaded.error()));
-    }
-    std::move(loaded->warnings.begin(), loaded->warnings.end(), std::back_inserter(set_.warnings));
-    known = loaded->data;
+    net::LoadedCertificate loaded = load_site_files(site, now_);
+    std::move(loaded.warnings.begin(), loaded.warnings.end(), std::back_inserter(set_.warnings));
+    known = loaded.data;
     return known;
   }
 
@@ -158,6 +153,14 @@ FileStamp FileStamp::of(const std::string& path) {
   stamp.inode = info.st_ino;
   stamp.size = info.st_size;
   return stamp;
+}
+
+net::LoadedCertificate load_site_files(const conf::Site& site, std::time_t now) {
+  Explained<net::LoadedCertificate> loaded =
+      net::load_certificate_files(site.tls.cert, site.tls.key, now);
+  if (loaded) return std::move(*loaded);
+  throw std::runtime_error(
+      fmt::format("{}:{}: tls: {}", site.where.file, site.where.line, loaded.error()));
 }
 
 CertificateSet collect_certificates(const conf::Config& config, const CertificateSources& sources,

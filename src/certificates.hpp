@@ -49,6 +49,9 @@ struct CertificateSources {
 CertificateSet collect_certificates(const conf::Config& config, const CertificateSources& sources,
                                     std::time_t now);
 
+// The certificate of a site that brings its own. Throws std::runtime_error naming site and file.
+net::LoadedCertificate load_site_files(const conf::Site& site, std::time_t now);
+
 // The names that public authorities are to be asked for, each once: those of the sites, and those
 // of `demanded` that the configuration still covers.
 std::vector<acme::Wanted> wanted_certificates(const conf::Config& config,

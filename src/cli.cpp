@@ -30,6 +30,7 @@
 #include "conf/schema.hpp"
 #include "explain.hpp"
 #include "proxy/password_hash.hpp"
+#include "rehearsal.hpp"
 #include "server.hpp"
 #include "status.hpp"
 #include "trust.hpp"
@@ -64,6 +65,11 @@ std::string default_config_path() {
   return std::filesystem::exists("portero.yaml") ? "portero.yaml" : system_config_path;
 }
 
+int report_count(std::size_t errors, const std::string& path) {
+  fmt::print(stderr, "{} {} in {}\n", errors, errors == 1 ? "error" : "errors", path);
+  return exit_failed;
+}
+
 std::shared_ptr<const conf::Config> load_or_explain(const std::string& path) {
   conf::LoadResult loaded = conf::load_config(path, {conf::process_environment()});
   for (const conf::Problem& warning : loaded.warnings) {
@@ -72,10 +78,7 @@ std::shared_ptr<const conf::Config> load_or_explain(const std::string& path) {
   for (const conf::Problem& problem : loaded.errors) {
     fmt::print(stderr, "{}\n", conf::format_problem(problem));
   }
-  if (!loaded.config) {
-    fmt::print(stderr, "{} {} in {}\n", loaded.errors.size(),
-               loaded.errors.size() == 1 ? "error" : "errors", path);
-  }
+  if (!loaded.config) report_count(loaded.errors.size(), path);
   return loaded.config;
 }
 
@@ -83,6 +86,9 @@ int check(const Options& options) {
   const auto config = load_or_explain(options.config_path);
   if (!config) return exit_failed;
   for (const std::string& advice : advice_for(*config)) fmt::print(stderr, "{}\n", advice);
+  const std::vector<std::string> failures = rehearse(*config);
+  for (const std::string& failure : failures) fmt::print(stderr, "{}\n", failure);
+  if (!failures.empty()) return report_count(failures.size(), options.config_path);
   fmt::print("{}: valid, {} {}\n", options.config_path, config->sites.size(),
              config->sites.size() == 1 ? "site" : "sites");
   return exit_done;

@@ -111,7 +111,7 @@ std::string load_cookie_key(const conf::Config& config) {
   }
   constexpr std::size_t key_bytes = 32;
   const std::string key = net::sha256_hex(net::random_bytes(key_bytes));
-  make_private_directories(config.storage);
+  make_directories(config.storage);
   write_file_atomically(path, key, 0600);
   return key;
 }

@@ -18,6 +18,7 @@
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "acme/json_members.hpp"
 #include "admin.hpp"
@@ -32,6 +33,7 @@
 #include "metrics.hpp"
 #include "name_lookup.hpp"
 #include "proxy/upstream.hpp"
+#include "rehearsal.hpp"
 #include "status.hpp"
 #include "systemd_notify.hpp"
 #include "worker.hpp"
@@ -193,6 +195,8 @@ void Server::end_workers() {
 
 // Everything that can fail happens here, before anybody has seen the new configuration.
 std::shared_ptr<const Generation> Server::prepare(SharedConfig config) {
+  const std::vector<std::string> failures = rehearse(*config);
+  if (!failures.empty()) throw std::runtime_error(fmt::format("{}", fmt::join(failures, "\n")));
   auto next = std::make_shared<Generation>();
   next->number = generation_ ? generation_->number + 1 : 1;
   next->config = config;

@@ -71,8 +71,10 @@ class WorkerParts final : public SiteParts, private proxy::HandlerFactory {
     if (route.php) {
       return proxy::make_php_handler(route, {worker_.pools, worker_.files, storage_});
     }
-    if (route.files)
-      return proxy::make_files_handler(route, {worker_.files, worker_.pools.next_turn()});
+    if (route.files) {
+      return std::make_unique<proxy::FilesHandler>(
+          route.root, *route.files, proxy::FileService{worker_.files, worker_.pools.next_turn()});
+    }
     return proxy::make_reverse_proxy(route, worker_.pools);
   }
 
@@ -115,6 +117,10 @@ class WorkerParts final : public SiteParts, private proxy::HandlerFactory {
 };
 
 }  // namespace
+
+std::unique_ptr<SiteParts> worker_parts(WorkerContext& worker, const std::string& storage) {
+  return std::make_unique<WorkerParts>(worker, storage);
+}
 
 void fill_router(proxy::Router& router, const conf::Config& config, SiteParts& parts) {
   for (std::size_t i = 0; i < config.sites.size(); ++i) {

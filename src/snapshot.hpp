@@ -33,8 +33,8 @@ struct WorkerContext {
 
 class Snapshot {
  public:
-  // Limits: the configuration has been validated; a handler that cannot be made answers 500 with
-  // its reason in the log.
+  // Throws std::runtime_error naming the place where a handler cannot be made; rehearse() has told
+  // of that before.
   Snapshot(std::shared_ptr<const Generation> generation, WorkerContext& worker);
   ~Snapshot();
   Snapshot(const Snapshot&) = delete;
@@ -70,5 +70,7 @@ class SiteParts {
   virtual void add_hub(proxy::Site& site, const conf::HubRef& apps) = 0;
 };
 void fill_router(proxy::Router& router, const conf::Config& config, SiteParts& parts);
+// The handlers that serve, at a worker.
+std::unique_ptr<SiteParts> worker_parts(WorkerContext& worker, const std::string& storage);
 
 }  // namespace portero

@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <stdexcept>
 #include <utility>
 
 #include <boost/smart_ptr/make_local_shared.hpp>
@@ -184,8 +185,7 @@ void Worker::adopt(std::shared_ptr<const Generation> generation, std::vector<Bou
   shard_.adopt(std::shared_ptr<const conf::Hub>(generation_->config, &config.hub));
   context_.pools.configure(generation_->cookie_key, config.storage);
   balancers_ = networks(config.proxy_protocol);
-  snapshot_ = boost::make_local_shared<Snapshot>(generation_, context_);
-  context_.pools.drop_unused();
+  adopt_routes();
 
   const auto wanted = [&](const ListenerSpec& spec) {
     return std::binary_search(generation_->listeners.begin(), generation_->listeners.end(), spec);
@@ -199,6 +199,19 @@ void Worker::adopt(std::shared_ptr<const Generation> generation, std::vector<Bou
     listeners_.push_back(
         std::make_unique<ActiveListener>(*this, bound.spec, std::move(bound.socket)));
   }
+}
+
+// It was rehearsed, so only a file that has changed since can make it fail: those who are connected
+// must not pay for it.
+void Worker::adopt_routes() {
+  try {
+    snapshot_ = boost::make_local_shared<Snapshot>(generation_, context_);
+  } catch (const std::runtime_error& failed) {
+    if (snapshot_ == nullptr) throw;
+    log::error("worker.routes_kept", log::kv("error", failed.what()),
+               log::kv("text", "a file has changed while it was read; reload again"));
+  }
+  context_.pools.drop_unused();
 }
 
 void Worker::set_certificates(std::shared_ptr<const net::CertificateStore> certificates) {

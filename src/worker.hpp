@@ -104,6 +104,7 @@ class Worker {
   class ActiveListener;
 
   void run_thread();
+  void adopt_routes();
   void on_wake();
   struct Arrival;  // a socket and where it came from
   Task<> run_connection(Arrival arrival);

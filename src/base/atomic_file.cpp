@@ -89,11 +89,15 @@ std::optional<std::string> read_file(const std::string& path) {
   }
 }
 
-void make_private_directories(const std::string& path) {
+void make_directories(const std::string& path, mode_t mode) {
   if (std::filesystem::is_directory(path)) return;
   const std::string parent = std::filesystem::path(path).parent_path();
-  if (!parent.empty() && parent != path) make_private_directories(parent);
-  if (::mkdir(path.c_str(), S_IRWXU) != 0 && errno != EEXIST) fail("cannot create", path);
+  if (!parent.empty() && parent != path) make_directories(parent, mode);
+  if (::mkdir(path.c_str(), mode) == 0) {
+    if (::chmod(path.c_str(), mode) != 0) fail("cannot set the mode of", path);
+  } else if (errno != EEXIST) {
+    fail("cannot create", path);
+  }
 }
 
 }  // namespace portero

@@ -20,8 +20,8 @@ void write_file_atomically(const std::string& path, std::string_view content, mo
 std::optional<std::string> read_file(const std::string& path);
 constexpr std::size_t file_bytes_max = 16 * 1024 * 1024;
 
-// Makes a directory and its parents, readable by the owner alone where it makes them.
+// Makes a directory and its parents; those that it makes have `mode`, whatever the umask.
 // Throws std::system_error naming the path.
-void make_private_directories(const std::string& path);
+void make_directories(const std::string& path, mode_t mode = 0700);
 
 }  // namespace portero

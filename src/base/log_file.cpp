@@ -7,13 +7,24 @@
 
 #include <cerrno>
 #include <chrono>
+#include <filesystem>
 #include <system_error>
+
+#include "base/atomic_file.hpp"
 
 namespace portero::log {
 namespace {
 
 int open_for_append(const std::string& path, mode_t mode) {
   return ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, mode);
+}
+
+// Makes the folder of a log, open to those who may read the log.
+void make_folder(const std::string& path, const FileSettings& settings) {
+  const std::string folder = std::filesystem::path(path).parent_path();
+  const mode_t readers = settings.mode & (S_IRGRP | S_IROTH);
+  make_directories(folder, S_IRWXU | readers | readers >> 2);
+  if (settings.group) (void)!::chown(folder.c_str(), static_cast<uid_t>(-1), *settings.group);
 }
 
 std::int64_t unix_seconds() {
@@ -38,6 +49,10 @@ FileSink::FileSink(std::string path, FileSettings settings)
     : path_(std::move(path)), settings_(std::move(settings)) {
   if (path_.empty()) return;
   file_ = Fd(open_for_append(path_, settings_.mode));
+  if (!file_.is_open() && errno == ENOENT) {
+    make_folder(path_, settings_);
+    file_ = Fd(open_for_append(path_, settings_.mode));
+  }
   if (!file_.is_open()) {
     throw std::system_error(errno, std::generic_category(), "cannot open the log file " + path_);
   }

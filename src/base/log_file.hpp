@@ -30,7 +30,7 @@ class FileSink final : public Sink {
  public:
   static constexpr std::size_t buffer_bytes_max = 4 * 1024 * 1024;
 
-  // Opens `path` for appending, or takes stderr when it is empty.
+  // Opens `path` for appending, or takes stderr when it is empty; makes its folder if need be.
   // Throws std::system_error naming the path (configuration time only).
   explicit FileSink(std::string path, FileSettings settings = {});
   ~FileSink() override { flush(); }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { backend, freePort, portero, waitFor, within } from './harness.mjs';
+import { backend, freePort, portero, run, waitFor, within } from './harness.mjs';
+import { selfSigned } from './lib/certificates.mjs';
 import { hubBlock, publisher, subscriber } from './lib/hub.mjs';
 
 const socketCount = 200;
@@ -82,6 +83,32 @@ test('reload: an invalid file changes nothing and says why', async (t) => {
   assert.match(stdout + stderr, /portero\.yaml:\d+:\d+: .*respnd/);
   assert.equal((await edge.get('/', { tls: false })).text, 'old');
   assert.equal((await edge.get('/', { host: 'b.test', tls: false })).status, 404);
+});
+
+test('reload: what only handlers can find wrong is refused like any other error', async (t) => {
+  const edge = await portero(t, `${hubBlock(await freePort())}
+sites:
+  http://localhost: {hub: true, respond: old}
+`);
+  const socket = await subscriber(edge, 'news', { tls: false });
+  const [one, other] = ['one', 'other'].map((name) => selfSigned(edge.folder, name));
+  edge.write(`
+sites:
+  http://localhost: {respond: new}
+  a.test: {respond: a, tls: {cert: ${one.cert}, key: ${other.key}}}
+  b.test: {proxy: {to: "https://127.0.0.1:9", tls: {cert: ${one.cert}, key: ${other.key}}}}
+`);
+  for (const command of ['reload', 'check']) {
+    const { code, stdout, stderr } = await edge.command(command);
+    assert.equal(code, 1, command);
+    assert.match(stdout + stderr, /portero\.yaml:\d+: tls: .*belongs to another certificate/);
+    assert.match(stdout + stderr, /portero\.yaml:\d+: https:\/\/127.*with the key .*mismatch/);
+  }
+  assert.equal((await edge.get('/', { tls: false })).text, 'old');
+  assert.equal(socket.socket.readyState, socket.socket.OPEN);
+  const started = await run(['run', '--config', edge.config], { seconds: 10 });
+  assert.equal(started.code, 1);
+  assert.match(started.stderr, /belongs to another certificate/);
 });
 
 test('reload: HUP adopts the new file, and says why it does not adopt a bad one', async (t) => {

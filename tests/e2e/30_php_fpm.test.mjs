@@ -196,3 +196,9 @@ test('php: what a script is told', async (t) => {
   });
   assert.doesNotMatch(readFileSync(server.log, 'utf8'), /SIGSEGV/);
 });
+
+test('php: without a root it starts, answers 500 and says what is missing', async (t) => {
+  const edge = await portero(t, 'sites: {localhost: {php: "127.0.0.1:9"}}\n');
+  assert.equal((await edge.get('/')).status, 500);
+  await waitFor('the log', () => /php\.root.*`root` is missing/.test(edge.stderr));
+});

@@ -70,11 +70,11 @@ TEST_CASE("atomic_file: makes directories for the owner alone and leaves older o
   const Directory directory;
   fs::create_directory(directory.file("open"));
   fs::permissions(directory.file("open"), fs::perms(0755));
-  make_private_directories(directory.file("open/a/b"));
-  make_private_directories(directory.file("open/a/b"));
+  make_directories(directory.file("open/a/b"));
+  make_directories(directory.file("open/a/b"));
   CHECK(mode_of(directory.file("open")) == 0755);
   CHECK(mode_of(directory.file("open/a")) == 0700);
   CHECK(mode_of(directory.file("open/a/b")) == 0700);
   write_file_atomically(directory.file("file"), "", 0600);
-  CHECK_THROWS_AS(make_private_directories(directory.file("file/a")), std::system_error);
+  CHECK_THROWS_AS(make_directories(directory.file("file/a")), std::system_error);
 }

@@ -85,11 +85,23 @@ TEST_CASE("log_file: the file is not readable for others") {
 
 TEST_CASE("log_file: a path that cannot be opened is named") {
   try {
-    const log::FileSink sink("/nonexistent/access.log");
+    const log::FileSink sink("/dev/null/access.log");
     FAIL("opened");
   } catch (const std::system_error& error) {
-    CHECK(std::string(error.what()).find("/nonexistent/access.log") != std::string::npos);
+    CHECK(std::string(error.what()).find("/dev/null/access.log") != std::string::npos);
   }
+}
+
+TEST_CASE("log_file: a folder that is not there is made, for those who may read the file") {
+  TemporaryFolder folder;
+  using std::filesystem::perms;
+  const log::FileSink sink(folder.path / "portero/app/access.log");
+  for (const char* const made : {"portero", "portero/app"}) {
+    CHECK(std::filesystem::status(folder.path / made).permissions() ==
+          (perms::owner_all | perms::group_read | perms::group_exec));
+  }
+  const log::FileSink secret(folder.path / "secret/access.log", {0600, std::nullopt, std::nullopt});
+  CHECK(std::filesystem::status(folder.path / "secret").permissions() == perms::owner_all);
 }
 
 TEST_CASE("log_file: a full file is put aside, and only the newest are kept") {

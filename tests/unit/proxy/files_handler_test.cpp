@@ -47,11 +47,10 @@ class Site {
   std::string get(std::string_view target,
                   std::initializer_list<std::pair<const char*, const char*>> fields = {},
                   std::string_view method = "GET") {
-    Explained<std::unique_ptr<http::Handler>> made = make_files_handler(route, {cache, next_turn});
-    REQUIRE(made);
+    FilesHandler handler(route.root, *route.files, {cache, next_turn});
     last = std::make_unique<FakeExchange>(method, target, "a.example");
     for (const auto& [name, value] : fields) last->request.headers.add(name, value);
-    test::handle(**made, *last);
+    test::handle(handler, *last);
     CHECK(last->ended);
     return std::to_string(last->status) + " " + last->body;
   }
@@ -158,12 +157,11 @@ TEST_CASE("files: a root that a client names stays where it is") {
   Site site;
   site.route.root = site.path().string() + "/{header.X}";
   CHECK(site.get("/", {{"X", "docs"}}) == "200 docs");
-  Explained<std::unique_ptr<http::Handler>> made =
-      make_files_handler(site.route, {site.cache, site.next_turn});
+  FilesHandler handler(site.route.root, *site.route.files, {site.cache, site.next_turn});
   FakeExchange exchange("GET", "/", "a.example");
   exchange.request.headers.add("X", "../..");
   bool done = false;
-  spawn(test::run_handler(**made, exchange, done));
+  spawn(test::run_handler(handler, exchange, done));
   run_queue().run();
   CHECK_FALSE(done);
 }
