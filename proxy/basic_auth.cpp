@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/bytes.hpp"
-#include "base/clock.hpp"
 #include "base/log.hpp"
 #include "net/crypto.hpp"
 #include "proxy/password_hash.hpp"
@@ -11,7 +10,6 @@
 namespace portero::proxy {
 namespace {
 
-constexpr std::size_t digest_key_bytes = 32;
 constexpr std::size_t password_bytes_max = 1'024;
 
 struct Credentials {
@@ -53,8 +51,7 @@ BasicAuthGate::BasicAuthGate(const conf::BasicAuth& settings, PasswordDesk& desk
     : users_(settings.users),
       decoy_(users_.empty() ? std::string() : decoy_hash(users_.front().second)),
       challenge_("Basic realm=" + quoted(settings.realm) + ", charset=\"UTF-8\""),
-      remembered_ms_(settings.cache.count()),
-      digest_key_(net::random_bytes(digest_key_bytes)),
+      remember_max_(settings.cache),
       desk_(desk) {}
 
 Task<Result<bool>> BasicAuthGate::admit(http::Exchange& exchange) {
@@ -62,20 +59,15 @@ Task<Result<bool>> BasicAuthGate::admit(http::Exchange& exchange) {
   if (!given || given->password.size() > password_bytes_max) {
     co_return co_await challenge(exchange);
   }
-  std::string digest =
-      net::hmac_sha256_hex(digest_key_, exchange.arena.concat(given->user, ":", given->password));
-  Verdict verdict = Verdict::right;
-  if (!remembers(digest)) {
-    verdict = co_await check(given->user, given->password, std::move(digest));
-  }
-  if (verdict == Verdict::busy) {
+  const PasswordVerdict verdict = co_await check(given->user, given->password);
+  if (verdict == PasswordVerdict::busy) {
     http::Response response(exchange.arena);
     response.status = 503;
     response.headers.add("Retry-After", "2");
     co_return co_await refuse(exchange, response,
                               "Too many passwords are being checked: please try again.");
   }
-  if (verdict == Verdict::wrong) {
+  if (verdict == PasswordVerdict::wrong) {
     log::warn("auth.refused", log::kv("client_ip", exchange.request.client_ip.to_string()),
               log::kv("user", given->user), log::kv("host", exchange.request.host));
     co_return co_await challenge(exchange);
@@ -84,37 +76,14 @@ Task<Result<bool>> BasicAuthGate::admit(http::Exchange& exchange) {
   co_return true;
 }
 
-bool BasicAuthGate::remembers(const std::string& digest) const {
-  const auto known = remembered_.find(digest);
-  return known != remembered_.end() && coarse_clock().monotonic_ms < known->second;
-}
-
-// Requests with the same name and password, as a browser sends them side by side, ask once.
-Task<BasicAuthGate::Verdict> BasicAuthGate::check(std::string_view user, std::string_view password,
-                                                  std::string digest) {
+// A name that is not there takes as long as one that is.
+Task<PasswordVerdict> BasicAuthGate::check(std::string_view user, std::string_view password) const {
   const auto known = std::find_if(users_.begin(), users_.end(),
                                   [&](const auto& entry) { return entry.first == user; });
-  PasswordQuestionPointer& open = open_[digest];
-  if (!open) {
-    open = std::make_shared<PasswordQuestion>();
-    open->password = password;
-    open->hash = known == users_.end() ? decoy_ : known->second;
-    if (!desk_.ask(open)) {
-      open_.erase(digest);
-      co_return Verdict::busy;
-    }
-  }
-  const PasswordQuestionPointer question = open;
-  WaitPoint answered;
-  question->waiting.push_back(&answered);
-  while (!question->is_answered) co_await answered;
-  open_.erase(digest);
-  if (!question->is_right || known == users_.end()) co_return Verdict::wrong;
-  if (remembered_ms_ != 0) {
-    if (remembered_.size() >= remembered_max) remembered_.clear();
-    remembered_[digest] = coarse_clock().monotonic_ms + remembered_ms_;
-  }
-  co_return Verdict::right;
+  const bool is_known = known != users_.end();
+  const PasswordVerdict verdict = co_await desk_.check(password, is_known ? known->second : decoy_,
+                                                       is_known ? remember_max_ : Milliseconds{0});
+  co_return is_known || verdict == PasswordVerdict::busy ? verdict : PasswordVerdict::wrong;
 }
 
 Task<Result<bool>> BasicAuthGate::challenge(http::Exchange& exchange) const {

@@ -4,15 +4,20 @@
 #pragma once
 
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <unordered_map>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "base/mailbox.hpp"
 #include "base/run_queue.hpp"
+#include "base/task.hpp"
 
 namespace portero::proxy {
 
@@ -54,20 +59,35 @@ class PasswordThread {
   std::thread thread_;
 };
 
-// Thread: the worker's but for answer(). Owner: the worker.
+enum class PasswordVerdict : std::uint8_t { right, wrong, busy };
+
+// Right passwords are remembered as a keyed digest, for all routes and over reloads, so that only
+// the first request of a visitor pays for the hash; wrong ones are not. Thread: the worker's but
+// for answer(). Owner: the worker.
 class PasswordDesk {
  public:
-  PasswordDesk(PasswordThread& thread, Waker& worker) : thread_(thread), answered_(worker) {}
+  static constexpr std::size_t remembered_max = 4'096;
 
-  bool ask(const PasswordQuestionPointer& question);
+  PasswordDesk(PasswordThread& thread, Waker& worker);
+
+  // Whether `hash` is that of `password`; busy when too many are being checked. One that was right
+  // within `remember_max` is not checked again. Requests with the same question, as a browser sends
+  // them side by side, ask once.
+  Task<PasswordVerdict> check(std::string_view password, std::string_view hash,
+                              Milliseconds remember_max);
   // Called by the PasswordThread.
   void answer(PasswordQuestionPointer question) { answered_.send(std::move(question)); }
   // Takes answers in and wakes who waits for them; called when the worker was woken.
   void on_mail();
 
  private:
+  bool remembers(const std::string& digest, Milliseconds remember_max) const;
+
   PasswordThread& thread_;
   Mailbox<PasswordQuestionPointer> answered_;
+  const std::string digest_key_;
+  std::unordered_map<std::string, std::int64_t> right_since_ms_;
+  std::unordered_map<std::string, PasswordQuestionPointer> open_;
 };
 
 }  // namespace portero::proxy

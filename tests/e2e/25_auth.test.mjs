@@ -76,6 +76,32 @@ sites:
   assert.doesNotMatch(edge.stderr, /wrong again/);
 });
 
+test('auth: over a reload a right password is still known', async (t) => {
+  const yaml = (text, secret) => `
+threads: 1
+sites: {"http://localhost": {basic_auth: {ann: "${secret}"}, respond: ${text}}}
+`;
+  const secret = await hash('right', 'bcrypt');
+  const edge = await portero(t, yaml('old', secret));
+  const get = (password) => edge.get('/', { tls: false, headers: basic('ann', password) });
+  assert.equal((await get('right')).text, 'old');
+  edge.write(yaml('new', secret));
+  assert.equal((await edge.command('reload')).code, 0);
+  // One after the other is checked, and who is known need not wait for them.
+  let checked = 0;
+  const guesses = Promise.all(Array.from({ length: 16 }, async (_, i) => {
+    assert.equal((await get(`guess ${i}`)).status, 401);
+    checked += 1;
+  }));
+  assert.equal((await get('right')).text, 'new');
+  assert.ok(checked < 8, `after ${checked} guesses`);
+  await guesses;
+  // Another hash is another password.
+  edge.write(yaml('newest', await hash('other', 'bcrypt')));
+  assert.equal((await edge.command('reload')).code, 0);
+  assert.equal((await get('right')).status, 401);
+});
+
 test('auth: what is no hash of a password is an error of the site file', async () => {
   const { stderr, code } = await run(['hash-password', '--password', 'x'.repeat(80)]);
   assert.equal(code, 1);
