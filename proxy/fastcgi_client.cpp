@@ -74,19 +74,21 @@ std::uint64_t FastCgiClient::unread_bytes() const noexcept {
                                                                 : UINT64_MAX;
 }
 
-// A request on a new connection that no process takes up claims one, again and again. Returns in
-// how many ms to look next.
+// A request on a new connection that no process takes up claims one, again and again; where
+// processes were too few a moment ago it does not wait to see. Returns in how many ms to look next.
 std::int64_t FastCgiClient::claim_process(std::int64_t now_ms) {
   if (!is_fresh_) return look_around_ms;
   const bool is_local = connection_.address.is_unix();
   const std::int64_t late_ms = is_local ? late_ms_local : late_ms_tcp;
   const bool is_late = now_ms - progress_ms_ >= late_ms;
-  is_fresh_ = !anything_received() && !(is_late && is_local && unread_bytes() < bytes_sent_);
-  if (is_stuck_ != (is_fresh_ && is_late)) {
+  const bool may_be_stuck = is_late || is_stuck_ || pool_.has_few_processes();
+  is_fresh_ = !anything_received() && !(may_be_stuck && is_local && unread_bytes() < bytes_sent_);
+  if (is_stuck_ != (is_fresh_ && may_be_stuck)) {
     is_stuck_ = !is_stuck_;
     pool_.note_stuck(is_stuck_);
   }
   if (is_stuck_) pool_.claim_process();
+  if (is_stuck_ && is_late) pool_.note_few_processes();
   if (is_stuck_ && is_local && now_ms - progress_ms_ >= long_ms) pool_.warn_of_stuck();
   return is_fresh_ ? late_ms : look_around_ms;
 }

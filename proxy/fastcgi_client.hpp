@@ -68,7 +68,7 @@ class FastCgiClient final : private net::IoWatch {
   bool input_ended_ = false;  // the end of stdin is encoded
   bool send_failed_ = false;  // it takes no more; there may be an answer all the same
   bool is_fresh_;             // a new connection, and nothing says that a process has taken it up
-  bool is_stuck_ = false;     // for so long that the pool knows
+  bool is_stuck_ = false;     // and the pool knows that it claims a process
   std::uint64_t bytes_sent_ = 0;
   std::uint64_t bytes_received_ = 0;
   std::size_t read_bytes_;

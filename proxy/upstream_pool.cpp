@@ -12,6 +12,8 @@ namespace {
 
 constexpr Milliseconds sweep_period_max{1'000};
 constexpr std::int64_t warn_period_ms = 60'000;
+// Processes that FPM has made meanwhile are found out about by then.
+constexpr std::int64_t few_processes_ms = 60'000;
 constexpr std::int64_t avoid_ms = 2'000;  // how long a failed address or upstream comes last
 
 }  // namespace
@@ -106,9 +108,14 @@ void UpstreamPool::note_stuck(bool begins) noexcept {
 
 void UpstreamPool::claim_process() noexcept {
   if (state_->claims >= state_->stuck) return;
-  ++state_->claims;
+  // Others that were called for a claim before have nothing idle, or will come to this one too.
+  const bool others_know = state_->claims.fetch_add(1) != 0;
   serve_claims();
-  if (state_->claims != 0) member_.call_others();
+  if (!others_know && state_->claims != 0) member_.call_others();
+}
+
+void UpstreamPool::note_few_processes() noexcept {
+  state_->few_until_ms = coarse_clock().monotonic_ms + few_processes_ms;
 }
 
 void UpstreamPool::warn_of_stuck() {

@@ -131,6 +131,11 @@ class UpstreamPool
   // Such a request claims a process: one kept connection, here or at another worker, is closed now
   // or when its request is done.
   void claim_process() noexcept;
+  // Kept connections have held requests up: for a minute new ones claim at once.
+  void note_few_processes() noexcept;
+  bool has_few_processes() const noexcept {
+    return coarse_clock().monotonic_ms < state_->few_until_ms.load(std::memory_order_relaxed);
+  }
   // Tells the log, once a minute, that such requests wait for long.
   void warn_of_stuck();
   // The last attempt to connect failed, a moment ago: others are tried first.

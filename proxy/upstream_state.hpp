@@ -20,6 +20,7 @@ struct UpstreamState {
   SharedLine line;                            // which of them comes next
   std::atomic<unsigned> stuck{0};             // requests sent that no process has taken up
   std::atomic<unsigned> claims{0};            // of them those that still want a connection closed
+  std::atomic<std::int64_t> few_until_ms{0};  // monotonic; requests were stuck a moment ago
   std::atomic<bool> is_down{false};           // a check has failed
   std::atomic<unsigned> fails{0};             // of requests, in a row
   std::atomic<std::int64_t> out_until_ms{0};  // monotonic; by failed requests

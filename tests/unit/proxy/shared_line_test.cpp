@@ -1,5 +1,6 @@
 #include "proxy/shared_line.hpp"
 
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <thread>
@@ -7,6 +8,7 @@
 
 #include <doctest/doctest.h>
 
+#include "proxy/fastcgi_client.hpp"
 #include "proxy/upstream_queue.hpp"
 #include "unit/proxy/fake_exchange.hpp"
 #include "unit/proxy/proxy_harness.hpp"
@@ -67,6 +69,11 @@ Task<> wait_for(PoolRef pool, QueueLimits limits, Request& request) {
   } else {
     request.failure = lease.error().code;
   }
+}
+
+Task<> read_one(FastCgiClient& client, bool& ended) {
+  (void)co_await client.next();
+  ended = true;
 }
 
 }  // namespace
@@ -205,6 +212,41 @@ TEST_CASE("upstream_pool: a request that no process takes up has a kept connecti
   }
   CHECK(workers.state->claims == 0);
   CHECK(workers.state->stuck == 0);
+}
+
+TEST_CASE("fastcgi_client: where processes were too few a new connection claims one at once") {
+  Workers workers;
+  UpstreamPool& here = *workers.pools[0];
+  UpstreamPool& there = *workers.pools[1];
+  for (const bool has_few : {false, true}) {
+    CAPTURE(has_few);
+    {
+      Request kept;
+      spawn(wait_for(PoolRef(&there), {}, kept));
+      workers.run_until([&] { return kept.lease.has_value(); });
+      REQUIRE(kept.lease);
+      kept.lease->keep();
+    }
+    CHECK(there.idle_count() == 1);
+    if (has_few) here.note_few_processes();
+    Request request;
+    spawn(wait_for(PoolRef(&here), {}, request));
+    workers.run_until([&] { return request.lease.has_value(); });
+    REQUIRE(request.lease);
+    {
+      const BodySpool body(std::filesystem::temp_directory_path());
+      FastCgiClient client(request.lease->connection(), request.exchange, here,
+                           Milliseconds(5'000));
+      client.begin("", body, false);
+      bool ended = false;
+      spawn(read_one(client, ended));
+      for (int i = 0; i < 5; ++i) workers.loop.run_once(0);
+      CHECK(there.idle_count() == (has_few ? 0 : 1));
+      client.stop();
+      workers.run_until([&] { return ended; });
+    }
+    CHECK(workers.state->stuck == 0);
+  }
 }
 
 TEST_CASE("shared_line: many threads wait, call and leave") {
