@@ -1,5 +1,7 @@
 #include "net/tls_context.hpp"
 
+#include <cstdlib>
+
 #include <doctest/doctest.h>
 
 #include "unit/net/tls_fixture.hpp"
@@ -188,6 +190,24 @@ TEST_CASE("tls_context: the client refuses another name, an unknown authority, a
   pair.client_context = make_client({"h2"}, true);
   pair.shake_hands("a.test");
   CHECK(pair.client.has_value());
+}
+
+TEST_CASE("tls_context: the system's roots are shared until their file changes") {
+  const std::string path = temporary_path("system-roots.pem");
+  const auto trusts_the_root = [] {
+    TlsPair pair;
+    pair.client_context = std::move(*ClientContext::create({}));
+    pair.shake_hands();
+    return pair.client.has_value();
+  };
+  write_text(path, root_pem());
+  ::setenv("SSL_CERT_FILE", path.c_str(), 1);
+  CHECK(trusts_the_root());
+  CHECK(trusts_the_root());
+  write_text(path, make_leaf({"other.test"}).certificate);
+  CHECK_FALSE(trusts_the_root());
+  ::unsetenv("SSL_CERT_FILE");
+  CHECK_FALSE(trusts_the_root());
 }
 
 TEST_CASE("tls_context: the client checks addresses as names") {
