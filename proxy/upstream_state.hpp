@@ -39,8 +39,9 @@ class UpstreamStates {
   UpstreamStatePointer get(const std::string& name);
 
  private:
-  std::mutex mutex_;
+  std::mutex mutex_;  // guards everything below
   std::map<std::string, std::weak_ptr<UpstreamState>> states_;
+  std::size_t clear_at_ = 0;
 };
 
 // What balancing needs of the process, beside the pools. Lives as long as the worker.
