@@ -101,13 +101,7 @@ class Collector {
     const bool may_be_absent = site.tls.client_auth == conf::ClientAuthMode::request;
     auth->mode = may_be_absent ? Mode::request : Mode::require;
     if (!site.tls.client_ca.empty()) {
-      const std::optional<std::string> pem = read_file(site.tls.client_ca);
-      const auto roots = net::parse_certificates(pem.value_or(""));
-      if (!roots) {
-        throw std::runtime_error(fmt::format("{}:{}: tls.client_auth: {}: {}", site.where.file,
-                                             site.where.line, site.tls.client_ca, roots.error()));
-      }
-      auth->roots_pem = *pem;
+      auth->roots_pem = load_client_roots(site);
       set_.files.push_back(FileStamp::of(site.tls.client_ca));
     }
     known = std::move(auth);
@@ -161,6 +155,14 @@ net::LoadedCertificate load_site_files(const conf::Site& site, std::time_t now) 
   if (loaded) return std::move(*loaded);
   throw std::runtime_error(
       fmt::format("{}:{}: tls: {}", site.where.file, site.where.line, loaded.error()));
+}
+
+std::string load_client_roots(const conf::Site& site) {
+  std::string pem = read_file(site.tls.client_ca).value_or("");
+  const auto roots = net::parse_certificates(pem);
+  if (roots) return pem;
+  throw std::runtime_error(fmt::format("{}:{}: tls.client_auth: {}: {}", site.where.file,
+                                       site.where.line, site.tls.client_ca, roots.error()));
 }
 
 CertificateSet collect_certificates(const conf::Config& config, const CertificateSources& sources,

@@ -51,6 +51,8 @@ CertificateSet collect_certificates(const conf::Config& config, const Certificat
 
 // The certificate of a site that brings its own. Throws std::runtime_error naming site and file.
 net::LoadedCertificate load_site_files(const conf::Site& site, std::time_t now);
+// The roots of `tls.client_auth: {ca}`, in PEM. Throws as above.
+std::string load_client_roots(const conf::Site& site);
 
 // The names that public authorities are to be asked for, each once: those of the sites, and those
 // of `demanded` that the configuration still covers.

@@ -3,6 +3,9 @@
 #include <ctime>
 #include <stdexcept>
 
+#include <fmt/format.h>
+
+#include "base/log_file.hpp"
 #include "certificates.hpp"
 #include "snapshot.hpp"
 
@@ -20,17 +23,26 @@ class Understudy {
       const Explained<std::unique_ptr<proxy::Site>> built =
           proxy::build_site(site, 0, parts_->factory());
       if (!built) failures_.push_back(built.error());
-      if (site.tls.mode == conf::TlsMode::files) load_certificate(site);
+      if (site.tls.mode == conf::TlsMode::files) {
+        attempt([&] { load_site_files(site, std::time(nullptr)); });
+      }
+      if (!site.tls.client_ca.empty()) attempt([&] { load_client_roots(site); });
+      if (!site.log.group.empty()) {
+        attempt([&] { log::group_id(site.log.group); },
+                fmt::format("{}:{}: log: ", site.where.file, site.where.line));
+      }
     }
     return std::move(failures_);
   }
 
  private:
-  void load_certificate(const conf::Site& site) {
+  // `work` names the place in what it throws; `place` is for what does not.
+  template <class Work>
+  void attempt(Work work, const std::string& place = {}) {
     try {
-      load_site_files(site, std::time(nullptr));
+      work();
     } catch (const std::runtime_error& failed) {
-      failures_.emplace_back(failed.what());
+      failures_.push_back(place + failed.what());
     }
   }
 

@@ -47,8 +47,12 @@ sites:
     routes:
       - {match: /x, proxy: {to: "https://a", tls: {cert: /tls/cert.pem, key: /tls/key.pem}}}
       - respond: ok
+  log.test: {respond: ok, log: {file: /x.log, group: no-such-group}}
+  mutual.test: {respond: ok, tls: {client_auth: {mode: verify, ca: /tls/cert.pem}}}
 )");
-  REQUIRE(failures.size() == 2);
+  REQUIRE(failures.size() == 4);
   CHECK(failures[0].starts_with("site.yaml:4: tls: /tls/cert.pem"));
   CHECK(failures[1].starts_with("site.yaml:7: https://a: "));
+  CHECK(failures[2].starts_with("site.yaml:9: log: there is no group \"no-such-group\""));
+  CHECK(failures[3].starts_with("site.yaml:10: tls.client_auth: /tls/cert.pem: "));
 }
