@@ -133,8 +133,7 @@ std::string_view way_out(const std::vector<std::string>& found) {
   if (has("`hub`")) return "only at the site itself may `hub` stand beside another";
   if (has("`php`") && has("`files`")) {
     return "`php` sends the files below `root` already; for other rules put a route with `match` "
-           "and "
-           "`files` before it in `routes`";
+           "and `files` before it in `routes`";
   }
   return "keep one, or give each its `match` in `routes`";
 }

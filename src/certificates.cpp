@@ -1,7 +1,5 @@
 #include "certificates.hpp"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <map>
 #include <set>
@@ -137,17 +135,6 @@ class Collector {
 };
 
 }  // namespace
-
-FileStamp FileStamp::of(const std::string& path) {
-  FileStamp stamp;
-  stamp.path = path;
-  struct stat info {};
-  if (::stat(path.c_str(), &info) != 0) return stamp;
-  stamp.modified_ns = info.st_mtim.tv_sec * 1'000'000'000 + info.st_mtim.tv_nsec;
-  stamp.inode = info.st_ino;
-  stamp.size = info.st_size;
-  return stamp;
-}
 
 net::LoadedCertificate load_site_files(const conf::Site& site, std::time_t now) {
   Explained<net::LoadedCertificate> loaded =

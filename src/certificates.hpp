@@ -14,21 +14,11 @@
 #include "acme/internal_ca.hpp"
 #include "acme/service.hpp"
 #include "acme/stapler.hpp"
+#include "base/file_stamp.hpp"
 #include "conf/config.hpp"
 #include "net/certificate_store.hpp"
 
 namespace portero {
-
-// A file as it was when it was read; a difference means that it has changed.
-struct FileStamp {
-  std::string path;
-  std::int64_t modified_ns = 0;
-  std::uint64_t inode = 0;
-  std::int64_t size = -1;  // -1: not there
-
-  static FileStamp of(const std::string& path);
-  friend bool operator==(const FileStamp&, const FileStamp&) = default;
-};
 
 struct CertificateSet {
   std::shared_ptr<const net::CertificateStore> store;

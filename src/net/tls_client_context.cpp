@@ -1,5 +1,3 @@
-#include <sys/stat.h>
-
 #include <cstdlib>
 #include <memory>
 #include <mutex>
@@ -10,6 +8,7 @@
 #include <openssl/x509v3.h>
 
 #include "base/assert.hpp"
+#include "base/file_stamp.hpp"
 #include "base/ip_address.hpp"
 #include "net/tls_context.hpp"
 #include "net/tls_policy.hpp"
@@ -25,12 +24,8 @@ class SystemRoots {
   std::shared_ptr<X509_STORE> get() {
     const std::lock_guard lock(mutex_);
     const char* const named = std::getenv(X509_get_default_cert_file_env());
-    struct stat now {};
-    (void)!::stat(named != nullptr ? named : X509_get_default_cert_file(), &now);
-    const bool is_same = now.st_mtim.tv_sec == read_.st_mtim.tv_sec &&
-                         now.st_mtim.tv_nsec == read_.st_mtim.tv_nsec &&
-                         now.st_ino == read_.st_ino && now.st_size == read_.st_size;
-    if (store_ && is_same) return store_;
+    const FileStamp now = FileStamp::of(named != nullptr ? named : X509_get_default_cert_file());
+    if (store_ && now == read_) return store_;
     store_.reset(X509_STORE_new(), &X509_STORE_free);
     if (X509_STORE_set_default_paths(store_.get()) != 1) store_ = nullptr;
     read_ = now;
@@ -40,7 +35,7 @@ class SystemRoots {
  private:
   std::mutex mutex_;  // guards everything below
   std::shared_ptr<X509_STORE> store_;
-  struct stat read_ {};
+  FileStamp read_;
 };
 
 bool trust_system_roots(SSL_CTX* context) {
