@@ -52,7 +52,8 @@ class Understudy {
   proxy::RateTable rates_;
   proxy::PasswordThread passwords_;
   proxy::PasswordDesk desk_{passwords_, loop_};
-  WorkerContext context_{loop_, shard_, proxy::PoolSet(loop_), {}, rates_, desk_};
+  WorkerContext context_{loop_, shard_, proxy::PoolSet(loop_, {nullptr, {}, false}),
+                         {},    rates_, desk_};
   std::unique_ptr<SiteParts> parts_;
   std::vector<std::string> failures_;
 };

@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 
 #include "conf/load.hpp"
+#include "proxy/health_check.hpp"
 
 using namespace portero;
 
@@ -36,6 +37,15 @@ TEST_CASE("rehearsal: the examples of the site file's contract can be served") {
                 .rdbuf();
     CHECK(rehearse_text(text.str()) == std::vector<std::string>{});
   }
+}
+
+TEST_CASE("rehearsal: no upstream is asked for its health") {
+  const std::string text = R"(
+sites:
+  a.test: {proxy: {to: "127.0.0.1:9", health: {path: /up, every: 1s}}}
+)";
+  CHECK(rehearse_text(text) == std::vector<std::string>{});
+  CHECK(proxy::HealthCheck::running() == 0);
 }
 
 TEST_CASE("rehearsal: each site's fault is told with its place") {
