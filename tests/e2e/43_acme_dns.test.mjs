@@ -64,6 +64,22 @@ async function usesService(t, provider, settings) {
   return { edge, service };
 }
 
+// Once in a hundred times Pebble takes an earlier proof, even with PEBBLE_AUTHZREUSE=0.
+async function failureToRenew(edge) {
+  const obtained = () => edge.stderr.split('"acme.obtained"').length;
+  for (let i = 0; i < 5; i++) {
+    const before = obtained();
+    await edge.command('certs', 'renew', '*.api.test');
+    let row;
+    await waitFor('an end of the renewal', async () => {
+      row = (await edge.rows())['*.api.test'];
+      return !row.in_progress && (row.last_error || obtained() > before);
+    }, 20);
+    if (row.last_error) return row.last_error;
+  }
+  return 'none';
+}
+
 async function leavesOthersAlone() {
   assert.deepEqual(await texts('_acme-challenge.api.test'), ['of somebody else']);
 }
@@ -172,8 +188,7 @@ printf 'server 127.0.0.1\\nzone %s\\nupdate %s TXT "%s"\\nsend\\n' \\
       const { edge, service } = await usesService(t, provider, ({ token }) => ({ token }));
       await leavesOthersAlone();
       service.token = 'another';
-      await edge.command('certs', 'renew', '*.api.test');
-      assert.match(await edge.failure(), /answers 40[13]: .*; check `acme\.dns`/);
+      assert.match(await failureToRenew(edge), /answers 40[13]: .*; check `acme\.dns`/);
     });
   }
 
@@ -184,8 +199,7 @@ printf 'server 127.0.0.1\\nzone %s\\nupdate %s TXT "%s"\\nsend\\n' \\
     }));
     await leavesOthersAlone();
     service.secret = 'another';
-    await edge.command('certs', 'renew', '*.api.test');
-    assert.match(await edge.failure(), /Route 53 answers 403: The request signature/);
+    assert.match(await failureToRenew(edge), /Route 53 answers 403: The request signature/);
   });
 
   test('dns: acme-dns, reached by a CNAME', async (t) => {
