@@ -5,6 +5,8 @@
 #include <sys/ioctl.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <utility>
 
 #include "base/assert.hpp"
 
@@ -21,6 +23,8 @@ constexpr std::int64_t look_for_reader_ms = 100;
 constexpr std::int64_t late_ms_local = 20;
 constexpr std::int64_t late_ms_tcp = 200;
 constexpr std::int64_t long_ms = 1'000;
+// PHP needs no end of the body; a responder that does gets it so late.
+constexpr std::int64_t end_waits_ms = look_around_ms;
 
 }  // namespace
 
@@ -51,6 +55,7 @@ void FastCgiClient::begin(Bytes params, const BodySpool& body, bool hold_back) {
   encode_stream(FastCgiType::params, params, out);
   body_ = &body;
   held_back_ = hold_back && connection_.address.is_unix();
+  end_waits_ = hold_back && !connection_.address.is_unix();
   if (held_back_) {
     connection_.tcp->report_space(true);
   } else {
@@ -115,7 +120,12 @@ Task<Result<FastCgiPiece>> FastCgiClient::next(std::int64_t wait_ms_max) {
     if (*piece) co_return **piece;
     const Result<> sent = send_some();
     if (!sent) co_return sent.error();
+    const bool end_waited = end_waits_;
     const Result<> read = read_some();
+    if (read && end_waited) {
+      const Result<> ended = send_some();
+      if (!ended) co_return ended.error();
+    }
     if (read) continue;
     if (read.error() != Errc::would_block) co_return read.error();
     const Result<> waited = co_await wait(until_ms);
@@ -140,6 +150,7 @@ Result<> FastCgiClient::send_some() {
     if (!sent && sent.error() == Errc::would_block) return {};
     if (!sent) {
       send_failed_ = true;
+      note_reset(sent.error());
       return bytes_sent_ == 0 ? Result<>(sent.error()) : Result<>();
     }
     bytes_sent_ += *sent;
@@ -149,12 +160,17 @@ Result<> FastCgiClient::send_some() {
   return {};
 }
 
+void FastCgiClient::note_reset(Error error) noexcept {
+  if (error.os_error == ECONNRESET && !connection_.address.is_unix()) was_reset_ = true;
+}
+
 // Encodes more of the body when what was encoded has left. Returns whether anything is to be sent.
 // The head of a request, a small body and its end are one write.
 Result<bool> FastCgiClient::refill() {
   Buffer& out = connection_.output;
   while (!held_back_ && !input_ended_ && out.size() < spool_piece_bytes / 4) {
     if (body_sent_ == body_->size()) {
+      if (end_waits_) break;
       encode_stream_end(FastCgiType::stdin_data, out);
       input_ended_ = true;
       break;
@@ -170,10 +186,14 @@ Result<bool> FastCgiClient::refill() {
 Result<> FastCgiClient::read_some() {
   const MutableBytes room = connection_.input.prepare(read_bytes_);
   const Result<std::size_t> got = connection_.stream->try_read(room);
-  if (!got) return got.error();
+  if (!got) {
+    note_reset(got.error());
+    return got.error();
+  }
   if (*got == 0) return Errc::end_of_stream;
   connection_.input.commit(*got);
   bytes_received_ += *got;
+  end_waits_ = false;
   restart_patience();
   if (*got == room.size()) read_bytes_ = std::min(read_bytes_ * 2, read_bytes_max);
   return {};
@@ -187,6 +207,8 @@ Task<Result<>> FastCgiClient::wait(std::int64_t until_ms) {
   const std::int64_t late_ms = progress_ms_ + patience_.count();
   if (now_ms >= late_ms) co_return Errc::timeout_response;
   if (now_ms >= until_ms) co_return Errc::would_block;
+  if (now_ms - progress_ms_ >= end_waits_ms && std::exchange(end_waits_, false))
+    co_return Result<>();
   const std::int64_t look_ms =
       std::min(claim_process(now_ms), held_back_ ? look_for_reader_ms : look_around_ms);
   wake_.arm(pool_.loop().timers(),

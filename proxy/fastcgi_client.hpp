@@ -20,13 +20,18 @@ class FastCgiClient final : private net::IoWatch {
   FastCgiClient& operator=(const FastCgiClient&) = delete;
   ~FastCgiClient();
 
-  // Encodes the request; it leaves with the first next(). With `hold_back` the script cannot start
-  // before the responder has read what came first: until then the request may be made again,
-  // whatever its method, for one more write. Limits: over unix sockets; without effect over TCP,
-  // where nobody can tell.
+  // Encodes the request; it leaves with the first next(). With `hold_back` a request that nobody
+  // has read can be told, to be made again whatever its method. Over a unix socket the script
+  // cannot start before the responder has read what came first, for one more write. Over TCP the
+  // end of the body waits for the answer, so that a responder that has read all that PHP reads
+  // before it runs a script leaves nothing unread: what resets the connection then, has never taken
+  // it up.
   void begin(Bytes params, const BodySpool& body, bool hold_back);
-  // Surely no script has started yet.
-  bool is_held_back() const noexcept { return held_back_; }
+  // No script has started yet. Over TCP that is sure if the responder has not been killed: PHP that
+  // does not read a body (enable_post_data_reading, post_max_size) leaves something unread then.
+  bool is_held_back() const noexcept { return held_back_ || (end_waits_ && was_reset_); }
+  // Whether the connection was reset over TCP.
+  bool was_reset() const noexcept { return was_reset_; }
   // The next piece of the answer, if one has been read already. Errors: bad_upstream_response.
   Result<std::optional<FastCgiPiece>> buffered() noexcept {
     return decoder_.next(connection_.input);
@@ -54,6 +59,7 @@ class FastCgiClient final : private net::IoWatch {
   std::uint64_t unread_bytes() const noexcept;
   std::int64_t claim_process(std::int64_t now_ms);
   Result<bool> refill();
+  void note_reset(Error error) noexcept;
   Result<> read_some();
   Task<Result<>> wait(std::int64_t until_ms);
 
@@ -65,6 +71,8 @@ class FastCgiClient final : private net::IoWatch {
   const BodySpool* body_ = nullptr;
   std::uint64_t body_sent_ = 0;
   bool held_back_ = false;    // the end of params is not sent
+  bool end_waits_ = false;    // the end of stdin is not sent before something is received
+  bool was_reset_ = false;    // by the other side, over TCP
   bool input_ended_ = false;  // the end of stdin is encoded
   bool send_failed_ = false;  // it takes no more; there may be an answer all the same
   bool is_fresh_;             // a new connection, and nothing says that a process has taken it up

@@ -18,6 +18,7 @@ constexpr std::uint64_t stream_bytes_max = 64 * 1024;
 // What PHP may say to the log about one request.
 constexpr std::size_t error_bytes_max = 64 * 1024;
 constexpr std::uint8_t status_overloaded = 2;
+constexpr Milliseconds reconsider_wait_max{1'000};
 
 }  // namespace
 
@@ -40,8 +41,10 @@ Task<Result<>> PhpCall::run(Bytes params, const BodySpool& body) {
   const Result<> gathered = co_await gather();
   if (!gathered) {
     may_retry_ = judge_retry(gathered.error().code);
+    const bool was_reset = client_->was_reset();
     client_.reset();
     lease_.reset();
+    if (may_retry_ && was_reset) co_await reconsider();
     if (may_retry_) co_return gathered;
     co_return co_await conclude_failure(gathered.error());
   }
@@ -268,6 +271,14 @@ bool PhpCall::judge_retry(Errc code) const noexcept {
   const bool died = code == Errc::end_of_stream || code == Errc::connection_reset;
   if (!died) return false;
   return !sent_ || http::is_idempotent(exchange_.request.method);
+}
+
+// A reset is that of a connection in the backlog if PHP-FPM listens no more: it was stopped. Where
+// it listens, a process may have been killed.
+Task<> PhpCall::reconsider() {
+  const auto connected = co_await pool_->dial(reconsider_wait_max);
+  sent_ = connected.has_value();
+  may_retry_ = !sent_ || http::is_idempotent(exchange_.request.method);
 }
 
 Task<Result<>> PhpCall::conclude_failure(Error error) {

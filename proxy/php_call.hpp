@@ -62,6 +62,7 @@ class PhpCall {
   bool is_stream() const noexcept;
 
   bool judge_retry(Errc code) const noexcept;
+  Task<> reconsider();
   Task<Result<>> conclude_failure(Error error);
 
   http::Exchange& exchange_;

@@ -274,6 +274,60 @@ TEST_CASE("php_handler: over a unix socket POST is made again when nobody has re
   CHECK(starts(rig.answer("hello"), "HTTP/1.1 200 "));
 }
 
+TEST_CASE(
+    "php_handler: over TCP POST is made again when it lay in the backlog of a PHP that stops") {
+  PhpRig rig;
+  rig.start();
+  rig.client().feed(post("x=1"));
+  rig.settle();
+  rig.upstream.close();
+  rig.turn_until([&] { return rig.pool().line().size() == 1; });
+  CHECK(rig.client().written.empty());
+  rig.upstream.listen();
+  FakePeer php = rig.accept_php();
+  CHECK(rig.request(php).body == "x=1");
+  php.send(answer_of(hello));
+  CHECK(starts(rig.answer("hello"), "HTTP/1.1 200 "));
+  rig.settle();
+  CHECK(rig.pool().idle_count() == 1);
+}
+
+TEST_CASE("php_handler: over TCP POST is not made again when PHP may have been killed") {
+  PhpRig rig;
+  rig.start();
+  rig.client().feed(post("x=1"));
+  FakePeer php = rig.accept_php();
+  rig.request(php);
+  SUBCASE("while it stops: all was read, so the connection ends without a reset") {
+    rig.upstream.close();
+    php.close();
+    CHECK(starts(rig.answer("\n"), "HTTP/1.1 502 "));
+    rig.upstream.listen();
+    CHECK(rig.accepts_nothing());
+  }
+  SUBCASE("while it listens") {
+    php.reset();
+    CHECK(starts(rig.answer("\n"), "HTTP/1.1 502 "));
+    FakePeer looked = rig.accept_php();  // whether it is there; nothing more comes
+    CHECK(looked.read_available());
+    CHECK(looked.received.empty());
+  }
+}
+
+TEST_CASE("php_handler: over TCP a responder gets the end of a body, be it late") {
+  PhpRig rig;
+  rig.start();
+  rig.client().feed(post("x=1"));
+  FakePeer php = rig.accept_php();
+  FastCgiRequest request;
+  rig.turn_until([&] {
+    php.read_available();
+    request = decode_request(php.received);
+    return request.body_ended;
+  });
+  CHECK(request.body_ended);
+}
+
 TEST_CASE("php_handler: over a unix socket POST is not made again once it was read") {
   PhpRig rig(true);
   rig.start();

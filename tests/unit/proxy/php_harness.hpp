@@ -51,7 +51,8 @@ inline FastCgiRequest decode_request(std::string_view bytes) {
     }
     if ((*piece)->type == FastCgiType::stdin_data) {
       request.body += (*piece)->data;
-      request.body_ended = (*piece)->is_empty;
+      // What is empty before it ends the request before.
+      request.body_ended = (*piece)->is_empty && request.params_ended;
     }
   }
   const std::optional<FastCgiParams> pairs = parse_params(params);
@@ -114,13 +115,15 @@ class PhpRig : public ProxyRig {
     REQUIRE(peer.is_open());
     return peer;
   }
-  // The whole request that arrives at `php`.
+  // The whole request that arrives at `php`; over TCP the end of a body may come with the answer.
   FastCgiRequest request(FakePeer& php) {
     FastCgiRequest request;
     turn_until([&] {
       php.read_available();
       request = decode_request(php.received);
-      return request.body_ended;
+      const std::string length = request.param("CONTENT_LENGTH");
+      const bool has_body = request.params_ended && !length.empty() && length != "(none)";
+      return request.body_ended || (has_body && std::to_string(request.body.size()) == length);
     });
     php.take();
     return request;

@@ -80,10 +80,17 @@ class FakePeer {
 
 class FakeUpstream {
  public:
-  FakeUpstream() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
+  FakeUpstream() { listen(); }
+
+  // Again on the same port after close().
+  void listen() {
+    socket_ = Fd(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    const int yes = 1;
+    ::setsockopt(socket_.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(port_);
     socklen_t size = sizeof address;
     auto* generic = reinterpret_cast<sockaddr*>(&address);
     REQUIRE(::bind(socket_.get(), generic, size) == 0);
@@ -100,7 +107,7 @@ class FakeUpstream {
     Fd socket(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC));
     return FakePeer(std::move(socket));
   }
-  // From now on connections are refused.
+  // From now on connections are refused, and those that nobody has accepted are reset.
   void close() { socket_ = Fd(); }
 
  private:
