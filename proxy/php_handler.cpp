@@ -10,6 +10,7 @@ namespace {
 
 // Beyond the first; a script that ends its process each time must not go on for ever.
 constexpr int retries_max = 2;
+constexpr Milliseconds moment{100};
 constexpr std::size_t roots_max = 64;  // of a root with placeholders, before they are forgotten
 
 Task<Result<>> answer_too_large(http::Exchange& exchange) {
@@ -137,13 +138,23 @@ Task<Result<>> PhpHandler::call_php(http::Exchange& exchange, Bytes params, cons
                  in_time && retries < retries_max);
     const Result<> result = co_await call.run(params, body);
     if (call.may_retry()) {
-      if (call.may_have_started()) ++retries;
+      if (call.may_have_started() && ++retries > 1) co_await wait_a_moment(exchange);
       continue;
     }
     if (!result || call.file().empty()) co_return result;
     co_return co_await serve_named_file(exchange, call.response(), {files_, next_turn_},
                                         {settings_.sendfile_root, call.file()});
   }
+}
+
+// The processes of a PHP-FPM that stops are ended one after the other, and take requests meanwhile.
+Task<> PhpHandler::wait_a_moment(http::Exchange& exchange) {
+  WaitPoint over;
+  Timer timer([](void* self) { static_cast<WaitPoint*>(self)->signal(); }, &over);
+  timer.arm(pool_->loop().timers(), moment);
+  exchange.client_watch = &over;
+  co_await over;
+  exchange.client_watch = nullptr;
 }
 
 Task<Result<>> PhpHandler::give_up(http::Exchange& exchange, Error error) {

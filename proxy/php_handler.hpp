@@ -34,6 +34,7 @@ class PhpHandler final : public http::Handler {
                             const DocumentRoot* root);
   Task<Result<>> read_body(http::Exchange& exchange, BodySpool& body) const;
   Task<Result<>> call_php(http::Exchange& exchange, Bytes params, const BodySpool& body);
+  Task<> wait_a_moment(http::Exchange& exchange);
   Task<Result<>> give_up(http::Exchange& exchange, Error error);
 
   PhpSettings settings_;

@@ -78,6 +78,27 @@ test('php: stopping and starting php-fpm under load fails no request', (t) =>
 // With connections in its backlog, which are reset.
 test('php: nor does it over TCP', (t) => stopped(t, { tcp: true, settings: '' }));
 
+for (const tcp of [false, true]) {
+  test(`php: killing php-fpm fails no GET and repeats no POST that ran, TCP ${tcp}`, async (t) => {
+    const server = await fpm(t, { children: 4, tcp });
+    const edge = await portero(t,
+      `sites: {localhost: {root: ${root}, php: "${server.address}"}}\n`);
+    const isPost = (i) => i % 2 === 1;
+    const state = load(edge, server.folder, 8, isPost);
+    for (let i = 0; i < 4; i++) {
+      const before = state.sent;
+      await waitFor('requests', () => state.sent > before + 40);
+      await server.stop('SIGTERM');
+      await server.start();
+      await pause(500);  // a GET is made three times, not more
+    }
+    await state.stop();
+    assert.deepEqual(state.failures.filter((failure) => !/^POST 502 /.test(failure)), []);
+    const posts = state.runs.filter((id) => isPost(Number(id.split('-')[1])));
+    assert.equal(posts.length, new Set(posts).size);
+  });
+}
+
 test('php: without php-fpm requests wait, then get an answer that helps', async (t) => {
   const socket = path.join(temporaryFolder(), 'none.sock');
   const edge = await portero(t, `
