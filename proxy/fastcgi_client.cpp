@@ -120,12 +120,7 @@ Task<Result<FastCgiPiece>> FastCgiClient::next(std::int64_t wait_ms_max) {
     if (*piece) co_return **piece;
     const Result<> sent = send_some();
     if (!sent) co_return sent.error();
-    const bool end_waited = end_waits_;
     const Result<> read = read_some();
-    if (read && end_waited) {
-      const Result<> ended = send_some();
-      if (!ended) co_return ended.error();
-    }
     if (read) continue;
     if (read.error() != Errc::would_block) co_return read.error();
     const Result<> waited = co_await wait(until_ms);
@@ -193,10 +188,9 @@ Result<> FastCgiClient::read_some() {
   if (*got == 0) return Errc::end_of_stream;
   connection_.input.commit(*got);
   bytes_received_ += *got;
-  end_waits_ = false;
   restart_patience();
   if (*got == room.size()) read_bytes_ = std::min(read_bytes_ * 2, read_bytes_max);
-  return {};
+  return std::exchange(end_waits_, false) ? send_some() : Result<>();
 }
 
 Task<Result<>> FastCgiClient::wait(std::int64_t until_ms) {
