@@ -8,10 +8,11 @@ namespace {
 // How often the first in line asks an upstream that refuses.
 constexpr std::int64_t retry_ms = 100;
 
-// PHP-FPM and others refuse while they restart: the port is closed, the unix socket is not there or
-// its backlog is full.
+// PHP-FPM and others refuse while they restart: the port is closed, also while it is connected to,
+// the unix socket is not there or its backlog is full, a container has no address.
 bool may_pass(Errc code) noexcept {
-  return code == Errc::connection_refused || code == Errc::upstream_pool_full ||
+  return code == Errc::connection_refused || code == Errc::connection_reset ||
+         code == Errc::host_unreachable || code == Errc::upstream_pool_full ||
          code == Errc::timeout_connect;
 }
 

@@ -274,22 +274,25 @@ TEST_CASE("php_handler: over a unix socket POST is made again when nobody has re
   CHECK(starts(rig.answer("hello"), "HTTP/1.1 200 "));
 }
 
-TEST_CASE(
-    "php_handler: over TCP POST is made again when it lay in the backlog of a PHP that stops") {
-  PhpRig rig;
-  rig.start();
-  rig.client().feed(post("x=1"));
-  rig.settle();
-  rig.upstream.close();
-  rig.turn_until([&] { return rig.pool().line().size() == 1; });
-  CHECK(rig.client().written.empty());
-  rig.upstream.listen();
-  FakePeer php = rig.accept_php();
-  CHECK(rig.request(php).body == "x=1");
-  php.send(answer_of(hello));
-  CHECK(starts(rig.answer("hello"), "HTTP/1.1 200 "));
-  rig.settle();
-  CHECK(rig.pool().idle_count() == 1);
+TEST_CASE("php_handler: over TCP POST is made again when PHP stops before it has read it") {
+  // It stops before, while and after it is connected to.
+  for (int turns = 0; turns < 6; ++turns) {
+    CAPTURE(turns);
+    PhpRig rig;
+    rig.start();
+    rig.client().feed(post("x=1"));
+    for (int i = 0; i < turns; ++i) rig.loop.run_once(0);
+    rig.upstream.close();
+    rig.turn_until([&] { return rig.pool().line().size() == 1; });
+    CHECK(rig.client().written.empty());
+    rig.upstream.listen();
+    FakePeer php = rig.accept_php();
+    CHECK(rig.request(php).body == "x=1");
+    php.send(answer_of(hello));
+    CHECK(starts(rig.answer("hello"), "HTTP/1.1 200 "));
+    rig.settle();
+    CHECK(rig.pool().idle_count() == 1);
+  }
 }
 
 TEST_CASE("php_handler: over TCP POST is not made again when PHP may have been killed") {
